@@ -1,0 +1,29 @@
+import type { Command } from "./command.ts";
+import type { TaskManagementRequest } from "./task-management.ts";
+
+/**
+ * What the core asks of a target driver (iSCSI, NBD, the local initiator): to fetch data-out,
+ * and to deliver responses. All calls are made on the driver's own stack or from the core's
+ * event; none may throw.
+ */
+export interface TargetDriver {
+  /** For logs and names: `"iscsi"`. */
+  readonly name: string;
+
+  /**
+   * A command with data-out has its buffer: put the data into `command.data` and call
+   * `command.dataReceived()`, now or later. Less data than `command.data.length` is allowed
+   * when the initiator announced less; the rest of the buffer is then not written.
+   */
+  readyToTransfer(command: Command): void;
+
+  /**
+   * The command is over. Send its response (unless `command.aborted`, then send nothing), then
+   * call `command.responseSent(delivered)` when `command.data` is no longer needed, now or
+   * later. Called exactly once for each submitted command.
+   */
+  sendResponse(command: Command): void;
+
+  /** A task management function is over: `request.status` is its result. */
+  taskManagementDone(request: TaskManagementRequest): void;
+}

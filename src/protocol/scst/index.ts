@@ -1,0 +1,3 @@
+export * from "./constants.ts";
+export * from "./ioctls.ts";
+export * from "./structs.ts";
