@@ -41,7 +41,10 @@ function isStale() {
 function npm(...words) {
   const viaNpm = process.env.npm_execpath;
   const [command, ...first] = viaNpm ? [process.execPath, viaNpm] : ["npm"];
-  const { status, error } = spawnSync(command, [...first, ...words], { cwd: root, stdio: "inherit" });
+  const { status, error } = spawnSync(command, [...first, ...words], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (error) console.error(`npm ${words.join(" ")}: ${error.message}`);
   if (status !== 0) process.exit(status ?? 1);
 }

@@ -58,7 +58,7 @@ const IDIOMS: readonly Idiom[] = [
     name: "machine path",
     pattern: /(^|["'`\s(=:])\/(work|root|Users)\//,
     instead: "a path relative to the project, import.meta.dirname or os.tmpdir()",
-    caught: 'const image = "/work/disk.img";',
+    caught: 'const image = "/root/disk.img";',
   },
   {
     name: "plain Error",
@@ -100,7 +100,7 @@ describe("tidy", () => {
           idiom.pattern.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [],
         ),
       );
-    expect(hits, `${idiom.name}: write ${idiom.instead}`).toEqual([]);
+    expect(hits, `${idiom.name}; instead: ${idiom.instead}`).toEqual([]);
   });
 
   test(`files have at most ${LINES_MAX} lines`, () => {
@@ -124,7 +124,9 @@ describe("tidy", () => {
     const kebab = /^[a-z0-9]+([.-][a-z0-9]+)*$/;
     const hits = sources
       .map(({ path }) => path)
-      .filter((path) => !path.split("/").every((part) => part === "fileio_tgt" || kebab.test(part)));
+      .filter(
+        (path) => !path.split("/").every((part) => part === "fileio_tgt" || kebab.test(part)),
+      );
     expect(hits, "rename to kebab-case: unit-attention.ts").toEqual([]);
   });
 });

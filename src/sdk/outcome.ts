@@ -1,13 +1,4 @@
-import { STATUS, type SenseCondition } from "../protocol/scsi/index.ts";
-
-/** What the sense data tell beyond the condition. */
-export interface SenseDetails {
-  /** INFORMATION, such as the LBA at fault; sets VALID. */
-  readonly information?: number;
-  readonly commandSpecific?: number;
-  /** Which byte (and bit) of the CDB or of the parameter list is wrong. */
-  readonly fieldPointer?: { readonly inCdb: boolean; readonly byte: number; readonly bit?: number };
-}
+import { type SenseCondition, type SenseDetails, STATUS } from "../protocol/scsi/index.ts";
 
 /**
  * How a command ended: a value, given back by a handler and never thrown. What an initiator may

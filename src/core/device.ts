@@ -1,0 +1,61 @@
+import type { Command } from "./command.ts";
+import type { Nexus } from "./nexus.ts";
+import type { TaskManagementRequest } from "./task-management.ts";
+
+/** What a device's commands are parsed by. */
+export type ParsedBy = "core" | "device" | "core-then-device";
+
+/**
+ * A device as the core sees it. Everything here is called with the core entered, and whatever
+ * can't be done at once is told later by the function named.
+ */
+export abstract class Device {
+  readonly name: string;
+  /** The peripheral device type. */
+  readonly type: number;
+  /** Bytes of a logical block; 0 for devices without. */
+  readonly blockSize: number;
+  /** Every I_T_L nexus that leads here. */
+  readonly nexuses = new Set<Nexus>();
+
+  constructor(name: string, type: number, blockSize: number) {
+    this.name = name;
+    this.type = type;
+    this.blockSize = blockSize;
+  }
+
+  /** Who reads the CDBs: the core, the device, or the device where the core can't. */
+  abstract readonly parsedBy: ParsedBy;
+  /** Control mode page D_SENSE: the core's own sense is in descriptor format. */
+  abstract readonly descriptorSense: boolean;
+  /** Control mode page SWP, or a device that is read-only for the core. */
+  abstract readonly writeProtected: boolean;
+
+  /** Reads the CDB; then `parsed` or `failed` of the life cycle. */
+  abstract parse(command: Command): void;
+  /** Gives the command a buffer now (true), or later by `spaceReady` or `failed` (false). */
+  abstract allocate(command: Command): boolean;
+  /** Gives a data-in command a buffer that is at hand; without one the device brings its own. */
+  abstract allocateCached(command: Command): void;
+  /** Executes the command; then `executed` of the life cycle. */
+  abstract exec(command: Command): void;
+  /** The command is over: true when the device has let go of it, else `freed` follows. */
+  abstract free(command: Command): boolean;
+  /** Takes back a command that it has been given and has not begun: true if that was possible. */
+  abstract takeBack(command: Command): boolean;
+
+  /** An initiator gets the device as a LUN; `done` is told whether the device agrees. */
+  abstract attach(nexus: Nexus, done: (attached: boolean) => void): void;
+  abstract detach(nexus: Nexus): void;
+
+  abstract taskManagementReceived(
+    request: TaskManagementRequest,
+    nexus: Nexus,
+    done: () => void,
+  ): void;
+  abstract taskManagementDone(
+    request: TaskManagementRequest,
+    nexus: Nexus,
+    done: (result: number) => void,
+  ): void;
+}

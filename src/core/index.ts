@@ -1,0 +1,18 @@
+export { type Clock, systemClock, type Timer } from "./clock.ts";
+export { Command } from "./command.ts";
+export {
+  COMMAND_STATE,
+  COMMAND_TRANSITIONS,
+  type CommandState,
+  mayFollow,
+} from "./command-state.ts";
+export { Core, type CoreOptions, createCore, type Deferred } from "./core.ts";
+export type { Device } from "./device.ts";
+export { type Log, type LogEntry, noLog } from "./log.ts";
+export type { Nexus } from "./nexus.ts";
+export type { Session } from "./session.ts";
+export type { Target } from "./target.ts";
+export type { TargetDriver } from "./target-driver.ts";
+export { TASK_MANAGEMENT_STATUS, type TaskManagementRequest } from "./task-management.ts";
+export { UserDevice } from "./user-device.ts";
+export type { MemorySegment, UserMemory } from "./user-memory.ts";

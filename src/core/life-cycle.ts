@@ -1,0 +1,252 @@
+/**
+ * What happens to a command, state by state. A command that nothing has to wait for runs from
+ * submission to its response on the submitter's stack.
+ */
+import { findCommand, SENSE, type SenseCondition, STATUS } from "../protocol/scsi/index.ts";
+import {
+  SCST_CMD_QUEUE_HEAD_OF_QUEUE,
+  SCST_CMD_QUEUE_SIMPLE,
+  SCST_CMD_QUEUE_UNTAGGED,
+  SCST_DATA_BIDI,
+  SCST_DATA_NONE,
+  SCST_DATA_READ,
+  SCST_DATA_UNKNOWN,
+  SCST_DATA_WRITE,
+  SCST_FULLY_LOCAL_CMD,
+  SCST_IMPLICIT_HQ,
+  SCST_LBA_NOT_VALID,
+  SCST_LOCAL_CMD,
+  SCST_SKIP_UA,
+  SCST_WRITE_MEDIUM,
+} from "../protocol/scst/index.ts";
+import type { Command, SenseDetails } from "./command.ts";
+import { COMMAND_STATE as S } from "./command-state.ts";
+import { checkExpected } from "./expected.ts";
+import { executeLocally } from "./local-commands.ts";
+import { answerMissingLun } from "./missing-lun.ts";
+
+/** Timeout of a command that the core knows nothing about. */
+const DEFAULT_TIMEOUT_SECONDS = 60;
+
+/** INIT_WAIT, or straight on. */
+export function begin(command: Command): void {
+  const { session } = command;
+  session.activate(command);
+  if (!session.attached) {
+    command.moveTo(S.INIT_WAIT);
+    session.holdUntilAttached(command);
+    return;
+  }
+  start(command);
+}
+
+/** PARSE: the session is attached, so that the LUN means something. */
+export function start(command: Command): void {
+  command.moveTo(S.PARSE);
+  if (command.aborted) {
+    respond(command);
+    return;
+  }
+  const nexus = command.session.nexusOf(command.lun);
+  if (nexus === undefined) {
+    answerMissingLun(command);
+    return;
+  }
+  command.nexus = nexus;
+  nexus.activeCount++;
+  parse(command);
+}
+
+function parse(command: Command): void {
+  const { device } = command.nexus!;
+  const row = findCommand(command.cdb, device.type);
+  command.row = row;
+  if (row === undefined) {
+    command.opFlags = SCST_LBA_NOT_VALID;
+    command.dataDirection = SCST_DATA_UNKNOWN;
+    command.timeoutSeconds = DEFAULT_TIMEOUT_SECONDS;
+    if (device.parsedBy === "core") {
+      failed(command, SENSE.INVALID_OPCODE);
+      return;
+    }
+  } else {
+    const sense = row.parse(command.cdb, device.blockSize, command);
+    if (sense !== undefined) {
+      failed(command, sense, fieldPointerOf(command));
+      return;
+    }
+  }
+  setTaskAttribute(command);
+  if (device.parsedBy === "device" || row === undefined) device.parse(command);
+  else parsed(command);
+}
+
+/** Which byte and bit of the CDB the parse found wrong. */
+function fieldPointerOf({ errorByte, errorBit }: Command): SenseDetails {
+  if (errorByte < 0) return undefined;
+  const pointer = { inCdb: true, byte: errorByte };
+  return { fieldPointer: errorBit < 0 ? pointer : { ...pointer, bit: errorBit } };
+}
+
+/** An untagged command is a SIMPLE one; some tagged ones go to the head of the queue unasked. */
+function setTaskAttribute(command: Command): void {
+  if (command.taskAttribute === SCST_CMD_QUEUE_UNTAGGED) {
+    command.taskAttribute = SCST_CMD_QUEUE_SIMPLE;
+  } else if ((command.opFlags & SCST_IMPLICIT_HQ) !== 0) {
+    command.taskAttribute = SCST_CMD_QUEUE_HEAD_OF_QUEUE;
+  }
+}
+
+/** The CDB is read, by the core or by the device. */
+export function parsed(command: Command): void {
+  if (command.aborted) {
+    respond(command);
+    return;
+  }
+  const sense = checkExpected(command);
+  if (sense !== undefined) {
+    failed(command, sense);
+    return;
+  }
+  prepareSpace(command);
+}
+
+const LOCAL = SCST_LOCAL_CMD | SCST_FULLY_LOCAL_CMD;
+
+function prepareSpace(command: Command): void {
+  command.moveTo(S.PREPARE_SPACE);
+  const { device } = command.nexus!;
+  if (command.bufferLength > 0) {
+    // A data-in command's buffer may come with the handler's answer, unless the core fills it.
+    const needed = command.dataDirection !== SCST_DATA_READ || (command.opFlags & LOCAL) !== 0;
+    if (!needed) device.allocateCached(command);
+    else if (!device.allocate(command)) return;
+  }
+  spaceReady(command);
+}
+
+/** The command has the buffer that it needs by now. */
+export function spaceReady(command: Command): void {
+  if (command.aborted) {
+    respond(command);
+    return;
+  }
+  const { dataDirection } = command;
+  if (dataDirection === SCST_DATA_WRITE || dataDirection === SCST_DATA_BIDI) {
+    command.moveTo(S.DATA_WAIT);
+    command.session.target.driver.readyToTransfer(command);
+    return;
+  }
+  command.moveTo(S.TGT_PRE_EXEC);
+  check(command);
+}
+
+export function whenDataReceived(command: Command): void {
+  // A command that was aborted meanwhile has gone on without its data.
+  if (command.state !== S.DATA_WAIT) return;
+  command.moveTo(S.TGT_PRE_EXEC);
+  check(command);
+}
+
+/** EXEC_CHECK: ordering, blocking and reservations will have their say here. */
+function check(command: Command): void {
+  command.moveTo(S.EXEC_CHECK);
+  const nexus = command.nexus!;
+  const sense = localEvent(command);
+  if (sense !== undefined) {
+    command.setSense(sense);
+    executed(command);
+    return;
+  }
+  if (command.aborted) {
+    executed(command);
+    return;
+  }
+  if (executeLocally(command)) return;
+  command.moveTo(S.EXEC_WAIT);
+  nexus.device.exec(command);
+}
+
+/**
+ * What ends a command before the device sees it: write protection, a unit attention. Asked
+ * before execution and again right before the handler gets the command.
+ */
+export function localEvent(command: Command): SenseCondition | undefined {
+  const nexus = command.nexus!;
+  if (nexus.unitAttentions.pending && (command.opFlags & SCST_SKIP_UA) === 0) {
+    return nexus.unitAttentions.take();
+  }
+  if (
+    (command.opFlags & SCST_WRITE_MEDIUM) !== 0 &&
+    (nexus.readOnly || nexus.device.writeProtected)
+  ) {
+    return SENSE.DATA_PROTECT;
+  }
+  return undefined;
+}
+
+/** DEV_DONE: the device or the core executed it. */
+export function executed(command: Command): void {
+  command.moveTo(S.DEV_DONE);
+  respond(command);
+}
+
+/** Ends a command that was not executed. */
+export function failed(command: Command, sense: SenseCondition, details?: SenseDetails): void {
+  command.setSense(sense, details);
+  respond(command);
+}
+
+/** Ends a command that was not executed, with a status that has no sense. */
+export function refused(command: Command, status: number): void {
+  command.setStatus(status);
+  respond(command);
+}
+
+/** PRE_XMIT_RESP: nothing but the delivery is left. */
+export function respond(command: Command): void {
+  command.moveTo(S.PRE_XMIT_RESP);
+  command.residual = residualOf(command);
+  command.moveTo(S.XMIT_WAIT);
+  command.session.target.driver.sendResponse(command);
+}
+
+/**
+ * What the initiator expected beyond, or short of, what there was. For data-out it compares the
+ * lengths of the request, whatever became of the command.
+ */
+function residualOf(command: Command): number {
+  switch (command.expectedDirection) {
+    case SCST_DATA_READ:
+      return command.expectedLength - command.responseLength;
+    case SCST_DATA_WRITE:
+      if (command.dataDirection === SCST_DATA_WRITE || command.wantedLength > 0) {
+        return command.expectedLength - (command.wantedLength || command.bufferLength);
+      }
+      return command.status === STATUS.GOOD ? command.expectedLength : 0;
+    case SCST_DATA_BIDI:
+      return command.expectedLength - command.responseLength;
+    case SCST_DATA_NONE:
+      return command.status === STATUS.GOOD ? -command.responseLength : 0;
+    default:
+      return 0;
+  }
+}
+
+/** FINISHED: the response left, or did not. */
+export function finish(command: Command, delivered: boolean): void {
+  command.deliveryFailed = !delivered;
+  command.moveTo(S.FINISHED);
+  const { nexus } = command;
+  if (nexus !== undefined) {
+    nexus.activeCount--;
+    if (!nexus.device.free(command)) return;
+  }
+  freed(command);
+}
+
+/** The device has let go of the command. */
+export function freed(command: Command): void {
+  command.moveTo(S.FREE);
+  command.session.recycle(command);
+}

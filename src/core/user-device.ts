@@ -1,0 +1,403 @@
+/**
+ * The kernel's side of `scst_user`: what an open `/dev/scst_user` answers to each ioctl, with
+ * the same bytes and errnos.
+ */
+import { ERRNO } from "../protocol/errno.ts";
+import { DEVICE_TYPE, SENSE, STATUS } from "../protocol/scsi/index.ts";
+import {
+  LOOPBACK_VERSION,
+  SCST_USER_DEVICE_CAPACITY_CHANGED,
+  SCST_USER_FLUSH_CACHE,
+  SCST_USER_GET_EXTENDED_CDB,
+  SCST_USER_GET_OPTIONS,
+  SCST_USER_PREALLOC_BUFFER,
+  SCST_USER_REGISTER_DEVICE,
+  SCST_USER_REPLY_AND_GET_CMD,
+  SCST_USER_REPLY_AND_GET_MULTI,
+  SCST_USER_REPLY_CMD,
+  SCST_USER_SET_OPTIONS,
+  SCST_USER_UNREGISTER_DEVICE,
+  ScstUserDevDesc,
+  ScstUserGetCmd,
+  ScstUserGetExtCdb,
+  ScstUserGetMulti,
+  ScstUserOpt,
+  ScstUserPreallocBuffer,
+  ScstUserReplyCmd,
+  SCST_MAX_CDB_SIZE,
+  UCMD_STATE_BUF_ALLOCING,
+  UCMD_STATE_EXECING,
+  UCMD_STATE_ON_FREEING,
+  UCMD_STATE_PARSING,
+} from "../protocol/scst/index.ts";
+import { PAGE_SIZE, sizeClassOf } from "./buffer-pool.ts";
+import type { Core, Deferred } from "./core.ts";
+import { DataBuffer } from "./data-buffer.ts";
+import { executed, localEvent, refused, respond } from "./life-cycle.ts";
+import { UserBackend } from "./user/backend.ts";
+import { readOptions, writeOptions } from "./user/options.ts";
+import { ReadyQueue } from "./user/ready-queue.ts";
+import { takeReply, unjam } from "./user/replies.ts";
+import { writeRequest } from "./user/requests.ts";
+import type { UserCommand } from "./user/user-command.ts";
+import type { UserMemory } from "./user-memory.ts";
+
+/** The licences that the scst_user module takes. */
+const LICENSES: readonly string[] = [
+  "GPL",
+  "GPL v2",
+  "Dual BSD/GPL",
+  "Dual MIT/GPL",
+  "Dual MPL/GPL",
+];
+
+/** How many bytes the module reads at each of the two string addresses. */
+const STRINGS_LENGTH = 91;
+
+/** Device types whose block size is given at registration. */
+const BLOCK_TYPES: readonly number[] = [DEVICE_TYPE.DISK, DEVICE_TYPE.CDROM, DEVICE_TYPE.MO];
+
+const BLOCK_SIZE_MIN = 512;
+
+/** SCST's default: a cached buffer goes after one to two minutes. */
+const PURGE_INTERVAL_DEFAULT_S = 60;
+
+/** One open user device. */
+export class UserDevice implements Deferred {
+  readonly #core: Core;
+  readonly #memory: UserMemory;
+  readonly #onReadable: () => void;
+  readonly #queue = new ReadyQueue();
+  #backend: UserBackend | undefined;
+  #closed = false;
+  #waking = false;
+
+  readonly #reply = ScstUserReplyCmd.view();
+  readonly #getCmd = ScstUserGetCmd.view();
+  readonly #multi = ScstUserGetMulti.view();
+
+  /**
+   * @param memory the program's memory
+   * @param onReadable called when there is something to get after there was nothing
+   */
+  constructor(core: Core, memory: UserMemory, onReadable: () => void) {
+    this.#core = core;
+    this.#memory = memory;
+    this.#onReadable = onReadable;
+  }
+
+  /** The registered device. */
+  get device(): UserBackend | undefined {
+    return this.#backend;
+  }
+
+  /** poll(): whether a get would give something now. */
+  get readable(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /** The end of a batch: the program may get what waits. */
+  flush(): void {
+    this.#waking = false;
+    if (this.#queue.length > 0 && !this.#closed) this.#onReadable();
+  }
+
+  /** ioctl(2): 0 or more, or a negative errno. `argument` is an address, where there is one. */
+  ioctl(request: number, argument: number): number {
+    if (this.#closed) return -ERRNO.EBADF;
+    this.#core.enter();
+    try {
+      return this.#dispatch(request, argument);
+    } finally {
+      this.#core.leave();
+    }
+  }
+
+  #dispatch(request: number, argument: number): number {
+    if (request === SCST_USER_REGISTER_DEVICE) return this.#register(argument);
+    const backend = this.#backend;
+    if (backend === undefined) return -ERRNO.ENODEV;
+    switch (request) {
+      case SCST_USER_REPLY_AND_GET_MULTI:
+        return this.#replyAndGetMulti(argument, backend);
+      case SCST_USER_REPLY_AND_GET_CMD:
+        return this.#replyAndGet(argument, backend);
+      case SCST_USER_REPLY_CMD:
+        return this.#takeReplyAt(argument, backend);
+      case SCST_USER_SET_OPTIONS:
+        return this.#setOptions(argument, backend);
+      case SCST_USER_GET_OPTIONS:
+        return this.#getOptions(argument, backend);
+      case SCST_USER_FLUSH_CACHE:
+        backend.pool.flush();
+        return 0;
+      case SCST_USER_DEVICE_CAPACITY_CHANGED:
+        return capacityChanged(backend);
+      case SCST_USER_GET_EXTENDED_CDB:
+        return this.#getExtendedCdb(argument, backend);
+      case SCST_USER_PREALLOC_BUFFER:
+        return this.#preallocBuffer(argument, backend);
+      case SCST_USER_UNREGISTER_DEVICE:
+        // Obsolete in SCST: the device goes when it is closed.
+        return 0;
+      default:
+        return -ERRNO.EINVAL;
+    }
+  }
+
+  /** Checks in the order of the module, so that the errno is the same. */
+  #register(argument: number): number {
+    const segment = this.#memory.find(argument, ScstUserDevDesc.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    const description = ScstUserDevDesc.view(segment.bytes, argument - segment.base);
+    const license = this.#stringAt(description.licenseStr);
+    const version = this.#stringAt(description.versionStr);
+    if (license === undefined || version === undefined) return -ERRNO.EFAULT;
+    if (!LICENSES.includes(license)) return -ERRNO.EPERM;
+    if (version !== LOOPBACK_VERSION) return -ERRNO.EINVAL;
+    if (BLOCK_TYPES.includes(description.type) && description.blockSize < BLOCK_SIZE_MIN) {
+      return -ERRNO.EINVAL;
+    }
+    const options = readOptions(description.opt);
+    const { name, sgvName } = description;
+    if (this.#core.devices.has(name)) {
+      // The name of the buffer cache, which is the device's by default, is found taken first.
+      if (sgvName === "" || sgvName === name) return -ERRNO.ENOMEM;
+      return options === undefined ? -ERRNO.EINVAL : -ERRNO.EEXIST;
+    }
+    if (options === undefined || name === "" || /[./]/.test(name)) return -ERRNO.EINVAL;
+    if (this.#backend !== undefined) return -ERRNO.EINVAL;
+
+    const interval = description.sgvPurgeInterval;
+    const purgeIntervalMs = (interval === 0 ? PURGE_INTERVAL_DEFAULT_S : interval) * 1000;
+    this.#backend = new UserBackend(
+      { name, type: description.type, blockSize: description.blockSize, purgeIntervalMs },
+      options,
+      this.#core.clock,
+      {
+        add: (userCommand) => this.#enqueue(userCommand),
+        remove: (userCommand) => this.#queue.remove(userCommand),
+      },
+    );
+    this.#core.addDevice(this.#backend);
+    return 0;
+  }
+
+  #stringAt(address: number): string | undefined {
+    const segment = this.#memory.find(address, STRINGS_LENGTH);
+    if (segment === undefined) return undefined;
+    const start = address - segment.base;
+    const bytes = segment.bytes.subarray(start, start + STRINGS_LENGTH);
+    const end = bytes.indexOf(0);
+    return String.fromCharCode(...(end < 0 ? bytes : bytes.subarray(0, end)));
+  }
+
+  #enqueue(userCommand: UserCommand): void {
+    this.#queue.add(userCommand);
+    if (this.#waking) return;
+    this.#waking = true;
+    this.#core.wake(this);
+  }
+
+  #setOptions(argument: number, backend: UserBackend): number {
+    const segment = this.#memory.find(argument, ScstUserOpt.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    const options = readOptions(ScstUserOpt.view(segment.bytes, argument - segment.base));
+    if (options === undefined) return -ERRNO.EINVAL;
+    // One task set or many: not a thing to change under commands.
+    if (options.tst !== backend.options.tst && backend.nexuses.size > 0) return -ERRNO.EINVAL;
+    backend.options = options;
+    return 0;
+  }
+
+  #getOptions(argument: number, backend: UserBackend): number {
+    const segment = this.#memory.find(argument, ScstUserOpt.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    writeOptions(ScstUserOpt.view(segment.bytes, argument - segment.base), backend.options);
+    return 0;
+  }
+
+  #takeReplyAt(address: number, backend: UserBackend): number {
+    const segment = this.#memory.find(address, ScstUserReplyCmd.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    this.#reply.at(address - segment.base, segment.bytes);
+    return takeReply(this.#reply, backend, this.#memory);
+  }
+
+  #replyAndGet(argument: number, backend: UserBackend): number {
+    const segment = this.#memory.find(argument, ScstUserGetCmd.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    const view = this.#getCmd.at(argument - segment.base, segment.bytes);
+    if (view.preply !== 0) {
+      const error = this.#takeReplyAt(view.preply, backend);
+      if (error < 0) return error;
+    }
+    return this.#handOut(backend) ? 0 : -ERRNO.EAGAIN;
+  }
+
+  #replyAndGetMulti(argument: number, backend: UserBackend): number {
+    const segment = this.#memory.find(argument, ScstUserGetMulti.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    const multi = this.#multi.at(argument - segment.base, segment.bytes);
+    const room = multi.cmdsCnt;
+    multi.cmdsCnt = 0;
+    const error = this.#takeReplies(backend);
+    if (error < 0) return error;
+
+    const first = argument + ScstUserGetMulti.size;
+    if (this.#memory.find(first, Math.max(0, room) * ScstUserGetCmd.size) === undefined) {
+      return -ERRNO.EFAULT;
+    }
+    let count = 0;
+    while (count < room) {
+      this.#getCmd.at(first - segment.base + count * ScstUserGetCmd.size, segment.bytes);
+      if (!this.#handOut(backend)) break;
+      count++;
+    }
+    multi.cmdsCnt = count;
+    return count === 0 && room > 0 ? -ERRNO.EAGAIN : 0;
+  }
+
+  /** In order, up to the first that is wrong. */
+  #takeReplies(backend: UserBackend): number {
+    const multi = this.#multi;
+    const { repliesCnt, preplies } = multi;
+    for (let done = 0; done < repliesCnt; done++) {
+      const error = this.#takeReplyAt(preplies + done * ScstUserReplyCmd.size, backend);
+      if (error < 0) {
+        multi.repliesDone = done;
+        return error;
+      }
+    }
+    multi.repliesDone = Math.max(0, repliesCnt);
+    return 0;
+  }
+
+  /** Writes the next subcommand into `#getCmd`: false if there is none. */
+  #handOut(backend: UserBackend): boolean {
+    for (;;) {
+      const userCommand = this.#queue.take();
+      if (userCommand === undefined) return false;
+      if (endedMeanwhile(userCommand)) continue;
+      writeRequest(this.#getCmd, userCommand, backend);
+      userCommand.sent = true;
+      userCommand.seen = true;
+      return true;
+    }
+  }
+
+  #getExtendedCdb(argument: number, backend: UserBackend): number {
+    const segment = this.#memory.find(argument, ScstUserGetExtCdb.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    const view = ScstUserGetExtCdb.view(segment.bytes, argument - segment.base);
+    const userCommand = backend.table.find(view.cmdH);
+    if (userCommand === undefined) return -ERRNO.ESRCH;
+    const { command } = userCommand;
+    if (command === undefined || !userCommand.sent || userCommand.state > UCMD_STATE_EXECING) {
+      return -ERRNO.EINVAL;
+    }
+    const rest = command.cdbLength - SCST_MAX_CDB_SIZE;
+    if (rest <= 0) return 0;
+    const into = this.#memory.find(view.extCdbBuffer, rest);
+    if (into === undefined) return -ERRNO.EFAULT;
+    const from = command.cdb.subarray(SCST_MAX_CDB_SIZE, command.cdbLength);
+    into.bytes.set(from, view.extCdbBuffer - into.base);
+    return 0;
+  }
+
+  #preallocBuffer(argument: number, backend: UserBackend): number {
+    const segment = this.#memory.find(argument, ScstUserPreallocBuffer.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    const view = ScstUserPreallocBuffer.view(segment.bytes, argument - segment.base);
+    const { pbuf, bufflen } = view.in;
+    const sizeClass = sizeClassOf(bufflen);
+    if (pbuf % PAGE_SIZE !== 0 || bufflen === 0 || sizeClass < 0) return -ERRNO.EINVAL;
+    const length = PAGE_SIZE << sizeClass;
+    const memory = this.#memory.find(pbuf, length);
+    if (memory === undefined) return -ERRNO.EFAULT;
+    backend.pool.give(DataBuffer.of(memory, pbuf, length, sizeClass));
+    view.out.cmdH = 0;
+    return 0;
+  }
+
+  /** close(2), or the death of the program: the device goes, no initiator waits for ever. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const backend = this.#backend;
+    if (backend === undefined) return;
+    this.#core.enter();
+    try {
+      backend.gone = true;
+      backend.pool.close();
+      this.#core.removeDevice(backend);
+      for (const userCommand of backend.table.all()) abandon(userCommand, backend, this.#queue);
+    } finally {
+      this.#core.leave();
+    }
+  }
+}
+
+/** Events that came since the command was queued: asked again right before the hand-out. */
+function endedMeanwhile(userCommand: UserCommand): boolean {
+  const { command } = userCommand;
+  if (command === undefined || userCommand.state === UCMD_STATE_ON_FREEING) return false;
+  if (userCommand.state !== UCMD_STATE_EXECING) {
+    if (!command.aborted) return false;
+    respond(command);
+    return true;
+  }
+  const sense = localEvent(command);
+  if (sense !== undefined) command.setSense(sense);
+  else if (!command.aborted) return false;
+  executed(command);
+  return true;
+}
+
+/** SBC-4: only what has a capacity can change it. */
+function capacityChanged(backend: UserBackend): number {
+  if (backend.type !== DEVICE_TYPE.DISK) return -ERRNO.EINVAL;
+  for (const nexus of backend.nexuses) {
+    nexus.unitAttentions.add(SENSE.CAPACITY_DATA_HAS_CHANGED);
+  }
+  return 0;
+}
+
+/** Ends one subcommand of a handler that is gone. */
+function abandon(userCommand: UserCommand, backend: UserBackend, queue: ReadyQueue): void {
+  const queued = queue.remove(userCommand);
+  switch (userCommand.state) {
+    case UCMD_STATE_EXECING:
+    case UCMD_STATE_PARSING:
+    case UCMD_STATE_BUF_ALLOCING:
+      abandonCommand(userCommand, backend, queued);
+      break;
+    case UCMD_STATE_ON_FREEING:
+      backend.onFreed(userCommand);
+      break;
+    default: {
+      const { replied } = userCommand;
+      backend.table.give(userCommand);
+      replied?.(undefined);
+      break;
+    }
+  }
+}
+
+function abandonCommand(userCommand: UserCommand, backend: UserBackend, queued: boolean): void {
+  const { command } = userCommand;
+  if (userCommand.background || command === undefined) {
+    userCommand.background = false;
+    if (command === undefined) backend.table.give(userCommand);
+  } else if (queued) {
+    // The handler never saw it: the initiator may try again, and will find the LUN gone.
+    if (userCommand.state === UCMD_STATE_EXECING) {
+      command.setStatus(STATUS.BUSY);
+      executed(command);
+    } else {
+      refused(command, STATUS.BUSY);
+    }
+  } else if (userCommand.sent) {
+    unjam(userCommand, SENSE.LOGICAL_UNIT_NOT_SUPPORTED);
+  }
+}

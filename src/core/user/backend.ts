@@ -1,0 +1,277 @@
+import {
+  SCST_DATA_READ,
+  SCST_USER_MEM_NO_REUSE,
+  SCST_USER_MEM_REUSE_ALL,
+  SCST_USER_MEM_REUSE_READ,
+  SCST_USER_MEM_REUSE_WRITE,
+  SCST_USER_ON_FREE_CMD_CALL,
+  SCST_USER_PARSE_CALL,
+  SCST_USER_PARSE_STANDARD,
+  UCMD_STATE_ATTACH_SESS,
+  UCMD_STATE_BUF_ALLOCING,
+  UCMD_STATE_DETACH_SESS,
+  UCMD_STATE_EXECING,
+  UCMD_STATE_ON_CACHE_FREEING,
+  UCMD_STATE_ON_FREEING,
+  UCMD_STATE_PARSING,
+  UCMD_STATE_TM_DONE_EXECING,
+  UCMD_STATE_TM_RECEIVED_EXECING,
+} from "../../protocol/scst/index.ts";
+import { STATUS } from "../../protocol/scsi/index.ts";
+import { BufferPool, sizeClassOf, sizeOfClass } from "../buffer-pool.ts";
+import type { Clock } from "../clock.ts";
+import type { Command } from "../command.ts";
+import type { DataBuffer } from "../data-buffer.ts";
+import { Device, type ParsedBy } from "../device.ts";
+import { executed, freed, refused } from "../life-cycle.ts";
+import type { Nexus } from "../nexus.ts";
+import { TASK_MANAGEMENT_STATUS, type TaskManagementRequest } from "../task-management.ts";
+import type { UserOptions } from "./options.ts";
+import { type UserCommand, UserCommandTable } from "./user-command.ts";
+
+/** A handler that does not answer ATTACH_SESS in this time is not attached. */
+export const ATTACH_TIMEOUT_MS = 5000;
+
+/** Puts a subcommand on its way to the handler. */
+export type Enqueue = (userCommand: UserCommand) => void;
+
+/** Takes one back that has not been handed out: true if it was still there. */
+export type Unqueue = (userCommand: UserCommand) => boolean;
+
+/** The device that a program registered: turns what the core asks into subcommands. */
+export class UserBackend extends Device {
+  readonly table = new UserCommandTable();
+  readonly pool: BufferPool;
+  readonly #clock: Clock;
+  readonly #enqueue: Enqueue;
+  readonly #unqueue: Unqueue;
+  #options: UserOptions;
+  /** The program is gone: nothing reaches it any more. */
+  gone = false;
+
+  constructor(
+    identity: { name: string; type: number; blockSize: number; purgeIntervalMs: number },
+    options: UserOptions,
+    clock: Clock,
+    queue: { add: Enqueue; remove: Unqueue },
+  ) {
+    super(identity.name, identity.type, identity.blockSize);
+    this.#options = options;
+    this.#clock = clock;
+    this.#enqueue = queue.add;
+    this.#unqueue = queue.remove;
+    this.pool = new BufferPool(clock, identity.purgeIntervalMs, (buffer) => {
+      this.#tellCachedFree(buffer);
+    });
+  }
+
+  get options(): UserOptions {
+    return this.#options;
+  }
+
+  set options(options: UserOptions) {
+    this.#options = options;
+  }
+
+  override get parsedBy(): ParsedBy {
+    if (this.#options.parseType === SCST_USER_PARSE_STANDARD) return "core";
+    return this.#options.parseType === SCST_USER_PARSE_CALL ? "device" : "core-then-device";
+  }
+
+  override get descriptorSense(): boolean {
+    return this.#options.dSense !== 0;
+  }
+
+  override get writeProtected(): boolean {
+    return this.#options.swp !== 0;
+  }
+
+  /** Whether the core keeps buffers of commands that go this way. */
+  reuses(command: Command): boolean {
+    switch (this.#options.memoryReuseType) {
+      case SCST_USER_MEM_REUSE_ALL:
+        return true;
+      case SCST_USER_MEM_REUSE_READ:
+        return command.dataDirection === SCST_DATA_READ;
+      case SCST_USER_MEM_REUSE_WRITE:
+        return command.dataDirection !== SCST_DATA_READ;
+      default:
+        return false;
+    }
+  }
+
+  /** How much memory the handler is asked for: a whole class of the pool, where it is kept. */
+  allocationLength(command: Command): number {
+    if (!this.reuses(command)) return command.bufferLength;
+    const sizeClass = sizeClassOf(command.bufferLength);
+    return sizeClass < 0 ? command.bufferLength : sizeOfClass(sizeClass);
+  }
+
+  override parse(command: Command): void {
+    this.#send(command, UCMD_STATE_PARSING);
+  }
+
+  override allocate(command: Command): boolean {
+    this.allocateCached(command);
+    if (command.buffer !== undefined) return true;
+    this.#send(command, UCMD_STATE_BUF_ALLOCING);
+    return false;
+  }
+
+  override allocateCached(command: Command): void {
+    if (this.#options.memoryReuseType === SCST_USER_MEM_NO_REUSE || !this.reuses(command)) return;
+    command.buffer = this.pool.take(command.bufferLength);
+  }
+
+  override exec(command: Command): void {
+    this.#send(command, UCMD_STATE_EXECING);
+  }
+
+  /** Puts the command on its way to the handler, in `state`. */
+  #send(command: Command, state: number): void {
+    if (this.gone) {
+      this.#bounce(command, state);
+      return;
+    }
+    let userCommand = command.deviceNote as UserCommand | undefined;
+    if (userCommand === undefined) {
+      userCommand = this.table.take();
+      if (userCommand === undefined) {
+        this.#bounce(command, state);
+        return;
+      }
+      userCommand.command = command;
+      userCommand.nexus = command.nexus;
+      command.deviceNote = userCommand;
+    }
+    userCommand.state = state;
+    this.#enqueue(userCommand);
+  }
+
+  /** Nobody is there, or nobody has room: the initiator tries again. */
+  #bounce(command: Command, state: number): void {
+    if (state === UCMD_STATE_EXECING) {
+      command.setStatus(STATUS.BUSY);
+      executed(command);
+    } else {
+      refused(command, STATUS.BUSY);
+    }
+  }
+
+  override free(command: Command): boolean {
+    const userCommand = command.deviceNote as UserCommand | undefined;
+    const told =
+      userCommand !== undefined &&
+      userCommand.seen &&
+      this.#options.onFreeCmdType === SCST_USER_ON_FREE_CMD_CALL &&
+      !this.gone;
+    if (told && !userCommand.background) {
+      userCommand.state = UCMD_STATE_ON_FREEING;
+      this.#enqueue(userCommand);
+      return false;
+    }
+    this.letGo(command);
+    return true;
+  }
+
+  /** The handler has been told, or need not be: the buffer is kept, or is the handler's again. */
+  letGo(command: Command): void {
+    const userCommand = command.deviceNote as UserCommand | undefined;
+    // In the background the handler still has the buffer: its last reply lets go of it.
+    if (userCommand?.background === true) {
+      userCommand.buffer = command.buffer;
+      userCommand.command = undefined;
+      return;
+    }
+    if (command.buffer !== undefined) this.releaseBuffer(command.buffer);
+    if (userCommand !== undefined) this.table.give(userCommand);
+  }
+
+  /** After the reply to ON_FREE_CMD. */
+  onFreed(userCommand: UserCommand): void {
+    const command = userCommand.command!;
+    this.letGo(command);
+    freed(command);
+  }
+
+  releaseBuffer(buffer: DataBuffer): void {
+    if (buffer.sizeClass >= 0 && !this.gone) this.pool.give(buffer);
+    else if (buffer.sizeClass === UNCACHED) this.#tellCachedFree(buffer);
+  }
+
+  #tellCachedFree(buffer: DataBuffer): void {
+    const userCommand = this.gone ? undefined : this.table.take();
+    if (userCommand === undefined) return;
+    userCommand.buffer = buffer;
+    userCommand.state = UCMD_STATE_ON_CACHE_FREEING;
+    this.#enqueue(userCommand);
+  }
+
+  override takeBack(command: Command): boolean {
+    const userCommand = command.deviceNote as UserCommand | undefined;
+    return userCommand !== undefined && this.#unqueue(userCommand);
+  }
+
+  override attach(nexus: Nexus, done: (attached: boolean) => void): void {
+    const userCommand = this.#event(UCMD_STATE_ATTACH_SESS, nexus);
+    if (userCommand === undefined) {
+      done(false);
+      return;
+    }
+    const timer = this.#clock.after(ATTACH_TIMEOUT_MS, () => {
+      userCommand.replied = undefined;
+      done(false);
+    });
+    userCommand.replied = (result) => {
+      timer.cancel();
+      done(result === 0);
+    };
+  }
+
+  override detach(nexus: Nexus): void {
+    this.#event(UCMD_STATE_DETACH_SESS, nexus);
+  }
+
+  override taskManagementReceived(
+    request: TaskManagementRequest,
+    nexus: Nexus,
+    done: () => void,
+  ): void {
+    const userCommand = this.#event(UCMD_STATE_TM_RECEIVED_EXECING, nexus, request);
+    if (userCommand === undefined) done();
+    else userCommand.replied = () => done();
+  }
+
+  override taskManagementDone(
+    request: TaskManagementRequest,
+    nexus: Nexus,
+    done: (result: number) => void,
+  ): void {
+    const userCommand = this.#event(UCMD_STATE_TM_DONE_EXECING, nexus, request);
+    if (userCommand === undefined) {
+      done(TASK_MANAGEMENT_STATUS.SUCCESS);
+      return;
+    }
+    userCommand.replied = (result = TASK_MANAGEMENT_STATUS.FAILED) => {
+      // A task that is gone by now is what the initiator wanted.
+      const success = result === TASK_MANAGEMENT_STATUS.TASK_NOT_EXIST;
+      done(success ? TASK_MANAGEMENT_STATUS.SUCCESS : result);
+    };
+  }
+
+  #event(state: number, nexus: Nexus, request?: TaskManagementRequest): UserCommand | undefined {
+    const userCommand = this.gone ? undefined : this.table.take();
+    if (userCommand === undefined) return undefined;
+    userCommand.nexus = nexus;
+    userCommand.request = request;
+    userCommand.state = state;
+    this.#enqueue(userCommand);
+    return userCommand;
+  }
+}
+
+/** A buffer's class: the core would keep it if it were not too big. */
+export const UNCACHED = -2;
+
+/** A buffer's class: the handler's own, which it frees by itself. */
+export const NOT_REUSED = -1;

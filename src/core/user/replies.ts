@@ -1,0 +1,295 @@
+/** Takes the handler's replies: checks every word of them before it counts. */
+import { ERRNO } from "../../protocol/errno.ts";
+import { SENSE, type SenseCondition, STATUS } from "../../protocol/scsi/index.ts";
+import {
+  SCST_CMD_QUEUE_ACA,
+  SCST_DATA_NONE,
+  SCST_DATA_READ,
+  SCST_EXEC_REPLY_BACKGROUND,
+  SCST_EXEC_REPLY_COMPLETED,
+  SCST_INFO_VALID,
+  SCST_USER_ALLOC_MEM,
+  SCST_USER_ATTACH_SESS,
+  SCST_USER_DETACH_SESS,
+  SCST_USER_EXEC,
+  SCST_USER_ON_CACHED_MEM_FREE,
+  SCST_USER_ON_FREE_CMD,
+  SCST_USER_PARSE,
+  SCST_USER_TASK_MGMT_DONE,
+  SCST_USER_TASK_MGMT_RECEIVED,
+  type ScstUserReplyCmd,
+  UCMD_STATE_ATTACH_SESS,
+  UCMD_STATE_BUF_ALLOCING,
+  UCMD_STATE_DETACH_SESS,
+  UCMD_STATE_EXECING,
+  UCMD_STATE_ON_CACHE_FREEING,
+  UCMD_STATE_ON_FREEING,
+  UCMD_STATE_PARSING,
+  UCMD_STATE_TM_DONE_EXECING,
+  UCMD_STATE_TM_RECEIVED_EXECING,
+} from "../../protocol/scst/index.ts";
+import { PAGE_SIZE, sizeClassOf } from "../buffer-pool.ts";
+import type { Command } from "../command.ts";
+import { DataBuffer } from "../data-buffer.ts";
+import { executed, failed, parsed, refused, respond, spaceReady } from "../life-cycle.ts";
+import { copyFromUser, type UserMemory } from "../user-memory.ts";
+import { NOT_REUSED, UNCACHED, type UserBackend } from "./backend.ts";
+import type { UserCommand } from "./user-command.ts";
+
+type ReplyView = ReturnType<typeof ScstUserReplyCmd.view>;
+type ParseReplyView = ReplyView["parseReply"];
+type ExecReplyView = ReplyView["execReply"];
+
+/** The subcommand that each state waits for. */
+const SUBCODE_OF: Readonly<Record<number, number>> = {
+  [UCMD_STATE_PARSING]: SCST_USER_PARSE,
+  [UCMD_STATE_BUF_ALLOCING]: SCST_USER_ALLOC_MEM,
+  [UCMD_STATE_EXECING]: SCST_USER_EXEC,
+  [UCMD_STATE_ON_FREEING]: SCST_USER_ON_FREE_CMD,
+  [UCMD_STATE_ON_CACHE_FREEING]: SCST_USER_ON_CACHED_MEM_FREE,
+  [UCMD_STATE_ATTACH_SESS]: SCST_USER_ATTACH_SESS,
+  [UCMD_STATE_DETACH_SESS]: SCST_USER_DETACH_SESS,
+  [UCMD_STATE_TM_RECEIVED_EXECING]: SCST_USER_TASK_MGMT_RECEIVED,
+  [UCMD_STATE_TM_DONE_EXECING]: SCST_USER_TASK_MGMT_DONE,
+};
+
+/** Takes one reply. Returns 0 or a negative errno, as REPLY_CMD does. */
+export function takeReply(view: ReplyView, backend: UserBackend, memory: UserMemory): number {
+  const userCommand = backend.table.find(view.cmdH);
+  if (userCommand === undefined) return -ERRNO.ESRCH;
+  if (userCommand.background) return endBackground(userCommand, backend);
+  if (!userCommand.sent) return -ERRNO.EINVAL;
+  userCommand.sent = false;
+  if (view.subcode !== SUBCODE_OF[userCommand.state]) return wrongSubcode(userCommand, backend);
+
+  switch (userCommand.state) {
+    case UCMD_STATE_EXECING:
+      return takeExecReply(userCommand, view.execReply, backend, memory);
+    case UCMD_STATE_PARSING:
+      return takeParseReply(userCommand.command!, view.parseReply, memory);
+    case UCMD_STATE_BUF_ALLOCING:
+      return takeAllocReply(userCommand.command!, view.allocReply.pbuf, backend, memory);
+    default:
+      takeEventReply(userCommand, view.result, backend);
+      return 0;
+  }
+}
+
+/** Replies whose content is one number or nothing. */
+function takeEventReply(
+  userCommand: UserCommand,
+  result: number | undefined,
+  backend: UserBackend,
+): void {
+  if (userCommand.state === UCMD_STATE_ON_FREEING) {
+    backend.onFreed(userCommand);
+    return;
+  }
+  const { replied } = userCommand;
+  backend.table.give(userCommand);
+  replied?.(result);
+}
+
+function wrongSubcode(userCommand: UserCommand, backend: UserBackend): number {
+  if (userCommand.command === undefined || userCommand.state === UCMD_STATE_ON_FREEING) {
+    takeEventReply(userCommand, -ERRNO.EFAULT, backend);
+  } else {
+    unjam(userCommand, SENSE.LOGICAL_UNIT_NOT_SUPPORTED);
+  }
+  return -ERRNO.EINVAL;
+}
+
+/** Ends a SCSI command at the handler with the core's own sense, in whatever state it is. */
+export function unjam(userCommand: UserCommand, sense: SenseCondition): void {
+  const command = userCommand.command!;
+  if (userCommand.state === UCMD_STATE_EXECING) {
+    command.setSense(sense);
+    executed(command);
+  } else {
+    failed(command, sense);
+  }
+}
+
+/** Over the limits: BUSY to an initiator with one command, TASK SET FULL to one with more. */
+export function busyOrFull(command: Command): number {
+  return command.nexus!.activeCount <= 1 ? STATUS.BUSY : STATUS.TASK_SET_FULL;
+}
+
+function takeParseReply(command: Command, reply: ParseReplyView, memory: UserMemory): number {
+  if (command.aborted) {
+    respond(command);
+    return 0;
+  }
+  if (reply.status !== STATUS.GOOD) return refuseParse(command, reply, memory);
+  if (!validParse(command, reply)) {
+    failed(command, SENSE.INTERNAL_TARGET_FAILURE);
+    return -ERRNO.EINVAL;
+  }
+  command.taskAttribute = reply.queueType;
+  command.dataDirection = reply.dataDirection;
+  command.lba = reply.lba;
+  command.dataLength = reply.dataLen;
+  command.bufferLength = reply.bufflen;
+  command.outBufferLength = reply.outBufflen;
+  command.opFlags = reply.opFlags;
+  if (reply.cdbLen !== 0) command.cdbLength = reply.cdbLen;
+  parsed(command);
+  return 0;
+}
+
+function refuseParse(command: Command, reply: ParseReplyView, memory: UserMemory): number {
+  if (reply.status !== STATUS.CHECK_CONDITION) {
+    refused(command, reply.status);
+    return 0;
+  }
+  const sense = copyFromUser(memory, reply.psenseBuffer, reply.senseLen);
+  if (sense === undefined) {
+    failed(command, SENSE.COMMAND_INTERNAL_FAILURE);
+    return -ERRNO.EFAULT;
+  }
+  command.setSenseBytes(sense, sense.length);
+  respond(command);
+  return 0;
+}
+
+function validParse(command: Command, reply: ParseReplyView): boolean {
+  return (
+    reply.queueType <= SCST_CMD_QUEUE_ACA &&
+    reply.dataDirection <= SCST_DATA_NONE &&
+    (reply.dataDirection === SCST_DATA_NONE || reply.bufflen > 0) &&
+    reply.bufflen >= 0 &&
+    reply.outBufflen >= 0 &&
+    reply.dataLen >= 0 &&
+    reply.lba >= 0 &&
+    reply.cdbLen <= command.cdbLength &&
+    (reply.opFlags & SCST_INFO_VALID) !== 0
+  );
+}
+
+function takeAllocReply(
+  command: Command,
+  pbuf: number,
+  backend: UserBackend,
+  memory: UserMemory,
+): number {
+  if (command.aborted) {
+    respond(command);
+    return 0;
+  }
+  if (pbuf === 0) {
+    refused(command, busyOrFull(command));
+    return 0;
+  }
+  const buffer = bufferAt(command, pbuf, backend, memory);
+  if (typeof buffer === "number") {
+    const unaligned = buffer === -ERRNO.EINVAL;
+    failed(command, unaligned ? SENSE.INTERNAL_TARGET_FAILURE : SENSE.COMMAND_INTERNAL_FAILURE);
+    return buffer;
+  }
+  command.buffer = buffer;
+  spaceReady(command);
+  return 0;
+}
+
+/** The handler's memory at `pbuf` as the command's buffer, or a negative errno. */
+function bufferAt(
+  command: Command,
+  pbuf: number,
+  backend: UserBackend,
+  memory: UserMemory,
+): DataBuffer | number {
+  const reuses = backend.reuses(command);
+  if (reuses && pbuf % PAGE_SIZE !== 0) return -ERRNO.EINVAL;
+  const length = backend.allocationLength(command);
+  const segment = memory.find(pbuf, length);
+  if (segment === undefined) return -ERRNO.EFAULT;
+  let sizeClass = NOT_REUSED;
+  if (reuses) {
+    const fits = sizeClassOf(length);
+    sizeClass = fits < 0 ? UNCACHED : fits;
+  }
+  return DataBuffer.of(segment, pbuf, length, sizeClass);
+}
+
+function takeExecReply(
+  userCommand: UserCommand,
+  reply: ExecReplyView,
+  backend: UserBackend,
+  memory: UserMemory,
+): number {
+  const command = userCommand.command!;
+  const { replyType, respDataLen } = reply;
+  const background = replyType === SCST_EXEC_REPLY_BACKGROUND;
+  const known = background || replyType === SCST_EXEC_REPLY_COMPLETED;
+  const read = command.dataDirection === SCST_DATA_READ;
+  const lengthAllowed = read
+    ? respDataLen >= 0 && respDataLen <= command.bufferLength
+    : respDataLen === 0;
+  if (!known || !lengthAllowed || (background && read)) {
+    unjam(userCommand, SENSE.COMMAND_INTERNAL_FAILURE);
+    return -ERRNO.EINVAL;
+  }
+  if (respDataLen > 0 && command.buffer === undefined) {
+    const error = takeLateBuffer(userCommand, reply.pbuf, backend, memory);
+    if (error !== undefined) return error;
+  }
+  const error = takeStatus(userCommand, reply, memory);
+  if (error !== 0) return error;
+  if (background) {
+    userCommand.background = true;
+    userCommand.sent = true;
+  }
+  executed(command);
+  return 0;
+}
+
+/** The buffer of a data-in command that had none comes with the answer. */
+function takeLateBuffer(
+  userCommand: UserCommand,
+  pbuf: number,
+  backend: UserBackend,
+  memory: UserMemory,
+): number | undefined {
+  const command = userCommand.command!;
+  if (pbuf === 0) {
+    command.setStatus(busyOrFull(command));
+    executed(command);
+    return 0;
+  }
+  const buffer = bufferAt(command, pbuf, backend, memory);
+  if (typeof buffer !== "number") {
+    command.buffer = buffer;
+    return undefined;
+  }
+  unjam(userCommand, SENSE.COMMAND_INTERNAL_FAILURE);
+  // SCST loses this errno; only a wrong address is told.
+  return buffer === -ERRNO.EINVAL ? buffer : 0;
+}
+
+function takeStatus(userCommand: UserCommand, reply: ExecReplyView, memory: UserMemory): number {
+  const command = userCommand.command!;
+  const { status, senseLen } = reply;
+  command.status = status;
+  command.responseLength = reply.respDataLen;
+  command.senseLength = 0;
+  if (status === STATUS.GOOD || senseLen === 0) return 0;
+  const sense = copyFromUser(memory, reply.psenseBuffer, senseLen);
+  if (sense === undefined) {
+    unjam(userCommand, SENSE.COMMAND_INTERNAL_FAILURE);
+    return -ERRNO.EFAULT;
+  }
+  command.setSenseBytes(sense, senseLen);
+  command.status = status;
+  return 0;
+}
+
+/** The work that went on behind an answered command is done: its status no longer matters. */
+function endBackground(userCommand: UserCommand, backend: UserBackend): number {
+  userCommand.background = false;
+  userCommand.sent = false;
+  if (userCommand.command === undefined) {
+    if (userCommand.buffer !== undefined) backend.releaseBuffer(userCommand.buffer);
+    backend.table.give(userCommand);
+  }
+  return 0;
+}

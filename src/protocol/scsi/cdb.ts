@@ -1,0 +1,16 @@
+/** The layouts of all CDBs, under their command's name. */
+import { byte, flag, wire } from "../layout/index.ts";
+
+export * from "./cdbs/sbc-medium.ts";
+export * from "./cdbs/sbc-read-write.ts";
+export * from "./cdbs/spc.ts";
+export * from "./cdbs/spc-maintenance.ts";
+
+/** SAM-5, "CONTROL byte". */
+export const Control = wire("CONTROL", {
+  control: byte(0),
+  /** Normal ACA: a CHECK CONDITION shall establish an ACA condition. */
+  naca: flag(0, 2),
+  /** Obsolete since SAM-4: linked commands. */
+  link: flag(0, 0),
+});

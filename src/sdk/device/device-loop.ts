@@ -1,0 +1,388 @@
+import { SENSE, type SenseCondition } from "../../protocol/scsi/index.ts";
+import { encodeDescriptorSense, encodeFixedSense } from "../../protocol/scsi/index.ts";
+import {
+  SCST_DATA_BIDI,
+  SCST_DATA_NONE,
+  SCST_DATA_READ,
+  SCST_EXEC_REPLY_BACKGROUND,
+  SCST_EXEC_REPLY_COMPLETED,
+  SCST_MAX_CDB_SIZE,
+  SCST_USER_ALLOC_MEM,
+  SCST_USER_ATTACH_SESS,
+  SCST_USER_DETACH_SESS,
+  SCST_USER_EXEC,
+  SCST_USER_ON_CACHED_MEM_FREE,
+  SCST_USER_ON_FREE_CMD,
+  SCST_USER_PARSE,
+  SCST_USER_TASK_MGMT_DONE,
+  SCST_USER_TASK_MGMT_RECEIVED,
+  ScstUserScsiCmdExec,
+} from "../../protocol/scst/index.ts";
+import type { Channel } from "../channel/channel.ts";
+import { outcomeOfError } from "../error-to-outcome.ts";
+import type { DeviceHandler } from "../handler.ts";
+import type { Block } from "../memory/arena.ts";
+import { checkCondition, type Outcome, taskSetFull } from "../outcome.ts";
+import { DeviceEvents } from "./events.ts";
+import { fetchExtendedCdb } from "./extended-cdb.ts";
+import { GETS_MAX, type GetCmdView, Mailbox, SENSE_LENGTH_MAX } from "./mailbox.ts";
+import { parseCommand } from "./parse.ts";
+import { type CommandHost, NO_BYTES, SlotCommand } from "./scsi-command.ts";
+import { Sessions } from "./sessions.ts";
+
+/** What the loop tells of events that nobody waits for. */
+export type Report = (code: string, message: string, cause?: unknown) => void;
+
+/** Counts of what a device has done, ever growing. */
+export interface DeviceStatistics {
+  readonly commands: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
+
+/**
+ * The handler's side of a user device: gets subcommands, calls the handler, gives replies. A
+ * command that the handler carries out at once costs no promise and no timer.
+ */
+export class DeviceLoop implements CommandHost {
+  readonly #channel: Channel;
+  readonly #handler: DeviceHandler;
+  readonly #report: Report;
+  readonly #mailbox: Mailbox;
+  readonly #events: DeviceEvents;
+  readonly #sessions = new Sessions();
+  readonly #slots: SlotCommand[] = [];
+  /** Commands that the handler has not finished yet: only those that wait for something. */
+  readonly #waiting = new Set<SlotCommand>();
+  #pumping = false;
+  #again = false;
+  #scheduled = false;
+  #closed = false;
+  #whenIdle: (() => void) | undefined;
+  readonly statistics = { commands: 0, readBytes: 0, writtenBytes: 0 };
+
+  constructor(channel: Channel, handler: DeviceHandler, report: Report) {
+    this.#channel = channel;
+    this.#handler = handler;
+    this.#report = report;
+    this.#mailbox = new Mailbox(channel);
+    this.#events = new DeviceEvents(handler, this.#sessions, this, report);
+  }
+
+  /** Gets and replies until there is nothing more to do now. */
+  readonly pump = (): void => {
+    if (this.#pumping || this.#closed) {
+      this.#again = true;
+      return;
+    }
+    this.#pumping = true;
+    try {
+      do {
+        this.#again = false;
+        this.#drain();
+      } while (this.#again);
+    } catch (error) {
+      this.#report("CHANNEL", "the channel to the core failed", error);
+    } finally {
+      this.#pumping = false;
+    }
+  };
+
+  #drain(): void {
+    const { gets } = this.#mailbox;
+    let count: number;
+    do {
+      count = this.#mailbox.exchange(GETS_MAX, this.#rejected);
+      for (let i = 0; i < count; i++) this.#dispatch(gets[i] as GetCmdView);
+    } while (count > 0 || this.#mailbox.replyCount > 0);
+  }
+
+  readonly #rejected = (handle: number, errno: number): void => {
+    this.#report(
+      "REPLY_REJECTED",
+      `the core refused the reply to command ${handle}: errno ${errno}`,
+    );
+  };
+
+  #dispatch(view: GetCmdView): void {
+    switch (view.subcode) {
+      case SCST_USER_EXEC:
+        this.#exec(view);
+        break;
+      case SCST_USER_ALLOC_MEM:
+        this.#allocate(view);
+        break;
+      case SCST_USER_ON_FREE_CMD:
+        this.#freed(view);
+        break;
+      case SCST_USER_ON_CACHED_MEM_FREE:
+        this.#channel.arena.release(view.onCachedMemFree.pbuf);
+        this.#replyResult(view.cmdH, view.subcode, 0);
+        break;
+      case SCST_USER_PARSE:
+        this.#parse(view);
+        break;
+      case SCST_USER_ATTACH_SESS:
+      case SCST_USER_DETACH_SESS:
+      case SCST_USER_TASK_MGMT_RECEIVED:
+      case SCST_USER_TASK_MGMT_DONE:
+        this.#events.handle(view);
+        break;
+      default:
+        this.#report(
+          "SUBCODE",
+          `the core sent the unknown subcommand 0x${view.subcode.toString(16)}`,
+        );
+        break;
+    }
+  }
+
+  #exec(view: GetCmdView): void {
+    const command = this.#slots.pop() ?? new SlotCommand(this);
+    let outcome: Outcome | Promise<Outcome>;
+    try {
+      if (!this.#fillIn(command, view)) return;
+      outcome = this.#handler.exec(command);
+    } catch (error) {
+      outcome = this.#failed(error);
+    }
+    if (outcome instanceof Promise) this.#wait(command, outcome);
+    else this.#finish(command, outcome);
+  }
+
+  /** Reads the EXEC into the slot: false where the command is answered already. */
+  #fillIn(command: SlotCommand, view: GetCmdView): boolean {
+    const { execCmd } = view;
+    command.handle = view.cmdH;
+    command.cdbLength = execCmd.cdbLen;
+    readCdb(command, execCmd.bytes, execCmd.offset + CDB_AT);
+    command.lba = execCmd.lba;
+    command.dataLength = execCmd.dataLen;
+    command.bufferLength = execCmd.bufflen;
+    command.dataDirection = execCmd.dataDirection;
+    command.taskAttribute = execCmd.queueType;
+    command.timeoutSeconds = execCmd.timeout;
+    command.session = this.#sessions.get(execCmd.sessHLow, execCmd.sessHHigh);
+    command.responseLengthSet = -1;
+    command.inBackground = false;
+    command.ownBlock = undefined;
+    command.buffer = NO_BYTES;
+    command.outBuffer = NO_BYTES;
+    if (command.cdbLength > SCST_MAX_CDB_SIZE) fetchExtendedCdb(this.#channel, command);
+    if (command.bufferLength === 0) return true;
+    return this.#findBuffer(command, execCmd);
+  }
+
+  /** The buffer that the core names, or one of the handler's where the core has none. */
+  #findBuffer(command: SlotCommand, execCmd: GetCmdView["execCmd"]): boolean {
+    const { arena } = this.#channel;
+    const { pbuf } = execCmd;
+    let block: Block | undefined;
+    if (pbuf !== 0) {
+      block = arena.blockAt(pbuf);
+    } else {
+      block = arena.allocate(execCmd.allocLen);
+      if (block === undefined) {
+        this.#finish(command, taskSetFull);
+        return false;
+      }
+      command.ownBlock = block;
+    }
+    if (block === undefined) {
+      this.#finish(command, checkCondition(SENSE.INTERNAL_TARGET_FAILURE));
+      return false;
+    }
+    command.buffer = block.first(command.bufferLength);
+    if (command.dataDirection === SCST_DATA_BIDI && execCmd.outBufflen > 0) {
+      command.outBuffer = block.bytes.subarray(
+        execCmd.pOutBuf - pbuf,
+        execCmd.pOutBuf - pbuf + execCmd.outBufflen,
+      );
+    }
+    return true;
+  }
+
+  /** The outcome comes later: this is the one place where a command allocates closures. */
+  #wait(command: SlotCommand, outcome: Promise<Outcome>): void {
+    this.#waiting.add(command);
+    outcome
+      .catch((error: unknown) => this.#failed(error))
+      .then((result) => {
+        this.#waiting.delete(command);
+        this.#finish(command, result);
+        this.#schedule();
+      })
+      .catch((error: unknown) => this.#report("LOOP", "finishing a command failed", error));
+  }
+
+  #failed(error: unknown): Outcome {
+    this.#report("HANDLER", "the handler failed", error);
+    return outcomeOfError(error);
+  }
+
+  /** Replies that were made outside of a pump go together at the end of this turn. */
+  #schedule(): void {
+    if (this.#waiting.size === 0) this.#whenIdle?.();
+    if (this.#scheduled || this.#pumping) return;
+    this.#scheduled = true;
+    queueMicrotask(this.#scheduledPump);
+  }
+
+  readonly #scheduledPump = (): void => {
+    this.#scheduled = false;
+    this.pump();
+  };
+
+  #finish(command: SlotCommand, outcome: Outcome): void {
+    // A closed device has answered for its commands already.
+    if (this.#closed) return;
+    const good = outcome.sense === undefined && outcome.status === 0;
+    const responseLength = good ? command.responseLength : 0;
+    const view = this.#nextReply();
+    const { execReply } = view;
+    view.cmdH = command.handle;
+    view.subcode = SCST_USER_EXEC;
+    execReply.respDataLen = responseLength;
+    execReply.pbuf =
+      responseLength > 0 && command.ownBlock !== undefined ? command.ownBlock.address : 0;
+    execReply.replyType = SCST_EXEC_REPLY_COMPLETED;
+    execReply.status = outcome.status;
+    execReply.senseLen = 0;
+    execReply.psenseBuffer = 0;
+    if (outcome.sense !== undefined) this.#putSense(execReply, outcome, outcome.sense);
+    this.#count(command, good, responseLength);
+    // The core does not take a buffer without data in it.
+    if (command.ownBlock !== undefined && responseLength === 0) {
+      this.#channel.arena.release(command.ownBlock.address);
+    }
+    this.#slots.push(command);
+  }
+
+  #putSense(
+    execReply: ReturnType<Mailbox["nextReply"]>["execReply"],
+    outcome: Outcome,
+    condition: SenseCondition,
+  ): void {
+    const encode =
+      this.#handler.options?.descriptorSense === true ? encodeDescriptorSense : encodeFixedSense;
+    const sense = encode(condition, outcome.details).subarray(0, SENSE_LENGTH_MAX);
+    execReply.senseLen = sense.length;
+    execReply.psenseBuffer = this.#mailbox.putSense(sense);
+  }
+
+  #count(command: SlotCommand, good: boolean, responseLength: number): void {
+    this.statistics.commands++;
+    if (!good) return;
+    if (command.dataDirection === SCST_DATA_READ) this.statistics.readBytes += responseLength;
+    else if (command.dataDirection !== SCST_DATA_NONE) {
+      this.statistics.writtenBytes += command.bufferLength;
+    }
+  }
+
+  answerInBackground(command: SlotCommand): void {
+    if (command.dataDirection === SCST_DATA_READ || command.inBackground) return;
+    command.inBackground = true;
+    const view = this.#nextReply();
+    const { execReply } = view;
+    view.cmdH = command.handle;
+    view.subcode = SCST_USER_EXEC;
+    execReply.respDataLen = 0;
+    execReply.pbuf = 0;
+    execReply.replyType = SCST_EXEC_REPLY_BACKGROUND;
+    execReply.status = 0;
+    execReply.senseLen = 0;
+    execReply.psenseBuffer = 0;
+    if (!this.#pumping) this.#schedule();
+  }
+
+  #allocate(view: GetCmdView): void {
+    const block = this.#channel.arena.allocate(view.allocCmd.allocLen);
+    const { cmdH } = view;
+    const reply = this.#nextReply();
+    reply.cmdH = cmdH;
+    reply.subcode = SCST_USER_ALLOC_MEM;
+    reply.allocReply.pbuf = block === undefined ? 0 : block.address;
+  }
+
+  #freed(view: GetCmdView): void {
+    const { onFreeCmd, cmdH, subcode } = view;
+    const { pbuf } = onFreeCmd;
+    const bufferCached = onFreeCmd.bufferCached !== 0;
+    this.#events.freed(onFreeCmd);
+    if (pbuf !== 0 && !bufferCached) this.#channel.arena.release(pbuf);
+    this.#replyResult(cmdH, subcode, 0);
+  }
+
+  #parse(view: GetCmdView): void {
+    const { cmdH } = view;
+    parseCommand(
+      this.#handler,
+      view.parseCmd,
+      this.#sessions,
+      (outcome, command) => {
+        const reply = this.#nextReply();
+        reply.cmdH = cmdH;
+        reply.subcode = SCST_USER_PARSE;
+        if (outcome.status === 0) command.writeTo(reply.parseReply);
+        else {
+          reply.parseReply.status = outcome.status;
+          const condition = outcome.sense;
+          const sense =
+            condition === undefined ? NO_BYTES : encodeFixedSense(condition, outcome.details);
+          reply.parseReply.senseLen = sense.length;
+          reply.parseReply.psenseBuffer = this.#mailbox.putSense(sense);
+        }
+        this.#schedule();
+      },
+      this.#report,
+    );
+  }
+
+  /** Answers an event. */
+  replyResult(handle: number, subcode: number, result: number): void {
+    this.#replyResult(handle, subcode, result);
+    this.#schedule();
+  }
+
+  #replyResult(handle: number, subcode: number, result: number): void {
+    const reply = this.#nextReply();
+    reply.cmdH = handle;
+    reply.subcode = subcode;
+    reply.result = result;
+  }
+
+  #nextReply() {
+    if (this.#mailbox.full) this.#mailbox.exchange(0, this.#rejected);
+    return this.#mailbox.nextReply();
+  }
+
+  /** The waiting command with this handle, for ABORT TASK. */
+  waitingCommand(handle: number): SlotCommand | undefined {
+    for (const command of this.#waiting) if (command.handle === handle) return command;
+    return undefined;
+  }
+
+  /** Resolves when the handler has nothing unfinished. */
+  idle(): Promise<void> {
+    if (this.#waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenIdle = () => {
+        this.#whenIdle = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** No more commands are taken; replies that wait are given. */
+  close(): void {
+    if (this.#mailbox.replyCount > 0) this.#mailbox.exchange(0, this.#rejected);
+    this.#closed = true;
+  }
+}
+
+const CDB_AT = ScstUserScsiCmdExec.offsetOf("cdb");
+
+function readCdb(command: SlotCommand, from: Uint8Array, at: number): void {
+  const { cdb } = command;
+  for (let i = 0; i < SCST_MAX_CDB_SIZE; i++) cdb[i] = from[at + i] as number;
+}

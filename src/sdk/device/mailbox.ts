@@ -1,0 +1,118 @@
+import { ERRNO, errnoName } from "../../protocol/errno.ts";
+import { SystemError } from "../../protocol/errors.ts";
+import {
+  SCST_USER_REPLY_AND_GET_MULTI,
+  ScstUserGetCmd,
+  ScstUserGetMulti,
+  ScstUserReplyCmd,
+} from "../../protocol/scst/index.ts";
+import type { Channel } from "../channel/channel.ts";
+
+export type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
+export type ReplyView = ReturnType<typeof ScstUserReplyCmd.view>;
+
+/** Subcommands got with one call. */
+export const GETS_MAX = 32;
+
+/** Replies given with one call. */
+export const REPLIES_MAX = 64;
+
+/** Room for the sense of one reply. */
+export const SENSE_LENGTH_MAX = 252;
+const SENSE_ROOM = 256;
+
+/**
+ * The memory that the handler's loop and the core exchange messages in: subcommands one way,
+ * replies the other, with one call for many (REPLY_AND_GET_MULTI).
+ */
+export class Mailbox {
+  readonly #channel: Channel;
+  readonly #multi: ReturnType<typeof ScstUserGetMulti.view>;
+  readonly #multiAddress: number;
+  readonly #repliesAddress: number;
+  readonly #senseAddress: number;
+  readonly #senses: Uint8Array;
+  readonly #replies: ReplyView[] = [];
+  readonly gets: readonly GetCmdView[];
+  /** How many replies wait to be given. */
+  replyCount = 0;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+    const messages = required(channel, ScstUserGetMulti.size + GETS_MAX * ScstUserGetCmd.size);
+    this.#multiAddress = messages.address;
+    this.#multi = ScstUserGetMulti.view(messages.bytes);
+    this.gets = Array.from({ length: GETS_MAX }, (_, i) =>
+      ScstUserGetCmd.view(messages.bytes, ScstUserGetMulti.size + i * ScstUserGetCmd.size),
+    );
+    const replies = required(channel, REPLIES_MAX * (ScstUserReplyCmd.size + SENSE_ROOM));
+    this.#repliesAddress = replies.address;
+    this.#senseAddress = replies.address + REPLIES_MAX * ScstUserReplyCmd.size;
+    this.#senses = replies.bytes.subarray(REPLIES_MAX * ScstUserReplyCmd.size);
+    for (let i = 0; i < REPLIES_MAX; i++) {
+      this.#replies.push(ScstUserReplyCmd.view(replies.bytes, i * ScstUserReplyCmd.size));
+    }
+  }
+
+  get full(): boolean {
+    return this.replyCount === REPLIES_MAX;
+  }
+
+  /** The next reply to fill in. */
+  nextReply(): ReplyView {
+    const view = this.#replies[this.replyCount] as ReplyView;
+    this.replyCount++;
+    return view;
+  }
+
+  /** Where the sense of the reply that was made last goes: its address, `sense` copied there. */
+  putSense(sense: Uint8Array): number {
+    const at = (this.replyCount - 1) * SENSE_ROOM;
+    this.#senses.set(sense, at);
+    return this.#senseAddress + at;
+  }
+
+  /**
+   * Gives the waiting replies and gets up to `room` subcommands into `gets`.
+   *
+   * @param rejected told of each reply that the core did not take, by handle and errno
+   * @returns how many subcommands there are
+   */
+  exchange(room: number, rejected: (handle: number, errno: number) => void): number {
+    const multi = this.#multi;
+    let first = 0;
+    for (;;) {
+      multi.preplies = this.#repliesAddress + first * ScstUserReplyCmd.size;
+      multi.repliesCnt = this.replyCount - first;
+      multi.repliesDone = 0;
+      multi.cmdsCnt = room;
+      const result = this.#channel.ioctl(SCST_USER_REPLY_AND_GET_MULTI, this.#multiAddress);
+      const taken = first + multi.repliesDone;
+      if (result >= 0 || taken >= this.replyCount) {
+        this.replyCount = 0;
+        if (result < 0 && result !== -ERRNO.EAGAIN && result !== -ERRNO.EINTR) this.#fail(result);
+        return result < 0 ? 0 : multi.cmdsCnt;
+      }
+      // The core stops at the first reply that is wrong: the others go without it.
+      rejected((this.#replies[taken] as ReplyView).cmdH, -result);
+      first = taken + 1;
+    }
+  }
+
+  #fail(result: number): never {
+    const code = errnoName(result);
+    throw new SystemError(code, -result, `${this.#channel.name}: getting commands failed: ${code}`);
+  }
+}
+
+function required(channel: Channel, length: number) {
+  const block = channel.arena.allocate(length);
+  if (block === undefined) {
+    throw new SystemError(
+      "ENOMEM",
+      ERRNO.ENOMEM,
+      `${channel.name}: no ${length} bytes for messages`,
+    );
+  }
+  return block;
+}

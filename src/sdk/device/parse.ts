@@ -1,0 +1,100 @@
+import { SCST_DATA_UNKNOWN, SCST_INFO_VALID } from "../../protocol/scst/index.ts";
+import { outcomeOfError } from "../error-to-outcome.ts";
+import type { DeviceHandler, DeviceSession, ParseCommand } from "../handler.ts";
+import { good, type Outcome } from "../outcome.ts";
+import type { Report } from "./device-loop.ts";
+import type { GetCmdView, ReplyView } from "./mailbox.ts";
+import type { Sessions } from "./sessions.ts";
+
+type ParseView = GetCmdView["parseCmd"];
+
+/** A command at `parse`, with the core's guess, until it is written into the reply. */
+class GuessedCommand implements ParseCommand {
+  readonly cdb: Uint8Array;
+  cdbLength: number;
+  lba: number;
+  dataLength: number;
+  bufferLength: number;
+  outBufferLength: number;
+  dataDirection: number;
+  taskAttribute: number;
+  opFlags: number;
+  readonly timeoutSeconds: number;
+  readonly expected: ParseCommand["expected"];
+  readonly session: DeviceSession;
+
+  constructor(view: ParseView, session: DeviceSession) {
+    this.cdb = view.cdb.slice();
+    this.cdbLength = view.cdbLen;
+    this.lba = view.lba;
+    this.dataLength = view.dataLen;
+    this.bufferLength = view.bufflen;
+    this.outBufferLength = view.outBufflen;
+    this.dataDirection = view.dataDirection;
+    this.taskAttribute = view.queueType;
+    this.opFlags = view.opFlags;
+    this.timeoutSeconds = view.timeout;
+    this.expected =
+      view.expectedValuesSet === 0
+        ? undefined
+        : {
+            direction: view.expectedDataDirection,
+            length: view.expectedTransferLen,
+            outLength: view.expectedOutTransferLen,
+          };
+    this.session = session;
+  }
+
+  writeTo(reply: ReplyView["parseReply"]): void {
+    reply.status = 0;
+    reply.queueType = this.taskAttribute;
+    reply.dataDirection = this.dataDirection;
+    reply.cdbLen = this.cdbLength;
+    reply.lba = this.lba;
+    reply.dataLen = this.dataLength;
+    reply.bufflen = this.bufferLength;
+    reply.opFlags = this.opFlags | SCST_INFO_VALID;
+    reply.outBufflen = this.outBufferLength;
+  }
+}
+
+/** Has the handler read a CDB; without a `parse` of its own, by what the initiator expects. */
+export function parseCommand(
+  handler: DeviceHandler,
+  view: ParseView,
+  sessions: Sessions,
+  done: (outcome: Outcome, command: GuessedCommand) => void,
+  report: Report,
+): void {
+  const command = new GuessedCommand(view, sessions.get(view.sessHLow, view.sessHHigh));
+  if (handler.parse === undefined) {
+    guess(command);
+    done(good, command);
+    return;
+  }
+  const fail = (error: unknown): Outcome => {
+    report("HANDLER", "the handler's parse failed", error);
+    return outcomeOfError(error);
+  };
+  let outcome: Outcome | Promise<Outcome>;
+  try {
+    outcome = handler.parse(command);
+  } catch (error) {
+    outcome = fail(error);
+  }
+  if (!(outcome instanceof Promise)) {
+    done(outcome, command);
+    return;
+  }
+  outcome
+    .catch(fail)
+    .then((result) => done(result, command))
+    .catch((error: unknown) => report("LOOP", "finishing a parse failed", error));
+}
+
+function guess(command: GuessedCommand): void {
+  if (command.dataDirection !== SCST_DATA_UNKNOWN || command.expected === undefined) return;
+  command.dataDirection = command.expected.direction;
+  command.bufferLength = command.expected.length;
+  command.dataLength = command.expected.length;
+}

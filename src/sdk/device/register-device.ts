@@ -1,0 +1,132 @@
+import { ERRNO, errnoName } from "../../protocol/errno.ts";
+import { SystemError } from "../../protocol/errors.ts";
+import {
+  SCST_USER_DEVICE_CAPACITY_CHANGED,
+  SCST_USER_REGISTER_DEVICE,
+  ScstUserDevDesc,
+} from "../../protocol/scst/index.ts";
+import type { Channel } from "../channel/channel.ts";
+import type { DeviceHandler } from "../handler.ts";
+import { DeviceLoop, type DeviceStatistics, type Report } from "./device-loop.ts";
+import { checkHandler, writeHandlerOptions } from "./options.ts";
+
+/** The licence that the scst_user module is told: one that this package may be used under. */
+const LICENSE = "GPL v2";
+
+/** The module reads more than the strings have. */
+const STRING_ROOM = 128;
+
+export interface RegisterOptions {
+  /** Told of what goes wrong in a handler: by default, nobody. */
+  readonly report?: Report;
+}
+
+/** A device that initiators can use. */
+export interface RegisteredDevice {
+  readonly name: string;
+  readonly handler: DeviceHandler;
+  readonly statistics: DeviceStatistics;
+  /** Tells every initiator that the capacity has changed (disks). */
+  capacityChanged(): void;
+  /** Takes the device away from the initiators, waits for what runs, and closes the handler. */
+  close(): Promise<void>;
+}
+
+/**
+ * Registers `handler` with the core behind `channel` as the device `name`.
+ *
+ * @param name 1 to 48 characters, without "." and "/"
+ * @throws UsageError what is wrong with the handler
+ * @throws SystemError what the core answered
+ */
+export async function registerDevice(
+  channel: Channel,
+  name: string,
+  handler: DeviceHandler,
+  options: RegisterOptions = {},
+): Promise<RegisteredDevice> {
+  checkHandler(name, handler);
+  register(channel, name, handler);
+  const loop = new DeviceLoop(channel, handler, options.report ?? (() => undefined));
+  channel.whenReadable(loop.pump);
+  return new OpenDevice(channel, name, handler, loop);
+}
+
+function register(channel: Channel, name: string, handler: DeviceHandler): void {
+  const block = channel.arena.allocate(ScstUserDevDesc.size + 2 * STRING_ROOM);
+  if (block === undefined) throw new SystemError("ENOMEM", ERRNO.ENOMEM, "no memory to register");
+  block.bytes.fill(0);
+  const view = ScstUserDevDesc.view(block.bytes);
+  view.versionStr = putString(block, ScstUserDevDesc.size, channel.version);
+  view.licenseStr = putString(block, ScstUserDevDesc.size + STRING_ROOM, LICENSE);
+  view.type = handler.type;
+  view.blockSize = handler.blockSize;
+  view.name = name;
+  view.enablePrCmdsNotifications = handler.options?.persistentReserveNotifications === true ? 1 : 0;
+  writeHandlerOptions(view.opt, handler);
+  const result = channel.ioctl(SCST_USER_REGISTER_DEVICE, block.address);
+  channel.arena.release(block.address);
+  if (result < 0) throw refusal(channel, name, -result);
+}
+
+function putString(
+  block: { address: number; bytes: Uint8Array },
+  at: number,
+  text: string,
+): number {
+  block.bytes.set(Buffer.from(text, "latin1"), at);
+  return block.address + at;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EEXIST: "there is a device of that name already",
+  ENOMEM: "there is a device of that name already, or no memory",
+  EINVAL: "it does not accept the block size, an option or the interface's version",
+  EPERM: "it does not accept the licence",
+};
+
+function refusal(channel: Channel, name: string, errno: number): SystemError {
+  const code = errnoName(errno);
+  const reason = REASONS[code];
+  const why = reason === undefined ? code : `${code}, ${reason}`;
+  return new SystemError(code, errno, `${channel.name} refused to register "${name}": ${why}`);
+}
+
+class OpenDevice implements RegisteredDevice {
+  readonly #channel: Channel;
+  readonly #loop: DeviceLoop;
+  readonly name: string;
+  readonly handler: DeviceHandler;
+  #closing: Promise<void> | undefined;
+
+  constructor(channel: Channel, name: string, handler: DeviceHandler, loop: DeviceLoop) {
+    this.#channel = channel;
+    this.name = name;
+    this.handler = handler;
+    this.#loop = loop;
+  }
+
+  get statistics(): DeviceStatistics {
+    return this.#loop.statistics;
+  }
+
+  capacityChanged(): void {
+    const result = this.#channel.ioctl(SCST_USER_DEVICE_CAPACITY_CHANGED, 0);
+    if (result < 0) {
+      const code = errnoName(result);
+      throw new SystemError(code, -result, `${this.name}: telling a new capacity: ${code}`);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#loop.close();
+    this.#channel.close();
+    await this.#loop.idle();
+    await this.handler.close?.();
+  }
+}

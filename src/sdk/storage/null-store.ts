@@ -1,0 +1,44 @@
+import { UsageError } from "../../protocol/errors.ts";
+import type { BlockStore } from "./block-store.ts";
+import { beyondEnd } from "./system-error.ts";
+
+/**
+ * Nothing at all: writes vanish, reads give zeros. For measuring everything but the disk.
+ *
+ * Reads do write their zeros: a buffer left as it was would show one initiator another's data.
+ *
+ * @param sizeBytes what it pretends to hold
+ */
+export function nullStore(sizeBytes: number): BlockStore {
+  checkSize("a null store", sizeBytes);
+  const name = "null";
+  const check = (verb: string, buffer: Uint8Array, offset: number) => {
+    if (offset < 0 || offset + buffer.length > sizeBytes) {
+      throw beyondEnd(verb, name, offset, buffer.length);
+    }
+  };
+  return {
+    name,
+    size: sizeBytes,
+    readOnly: false,
+    read(buffer, offset) {
+      check("read", buffer, offset);
+      buffer.fill(0);
+    },
+    write(buffer, offset) {
+      check("write", buffer, offset);
+    },
+    flush() {},
+    close() {},
+  };
+}
+
+/** Throws unless `sizeBytes` can be the size of a store. */
+export function checkSize(what: string, sizeBytes: number): void {
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) {
+    throw new UsageError(
+      "STORE_SIZE",
+      `${what} of ${sizeBytes} bytes: the size must be a whole number from 0 to 2^53 - 1`,
+    );
+  }
+}

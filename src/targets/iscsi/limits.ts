@@ -1,0 +1,53 @@
+/** What one iSCSI target server lets its initiators use. Each limit has its own answer. */
+export interface IscsiLimits {
+  /** Connections that are open at once; one more is closed at once. */
+  readonly connectionCountMax: number;
+  /** Sessions of all targets; one more is refused with "Out of resources". */
+  readonly sessionCountMax: number;
+  /** How many non-immediate requests a session may have under way (MaxCmdSN). */
+  readonly queueDepthMax: number;
+  /** Immediate requests beside them; one more is rejected. */
+  readonly immediateCountMax: number;
+  /** Bytes that a peer may send in one PDU: our MaxRecvDataSegmentLength. */
+  readonly dataSegmentLengthMax: number;
+  /** Bytes of unsolicited data a command: our FirstBurstLength. */
+  readonly firstBurstLengthMax: number;
+  /** Bytes of one sequence of data PDUs: our MaxBurstLength. */
+  readonly maxBurstLengthMax: number;
+  /** R2Ts a command that may wait for data: our MaxOutstandingR2T. */
+  readonly outstandingR2tCountMax: number;
+  /** Bytes of data kept for commands whose buffer is not there yet, a connection. */
+  readonly stagingLengthMax: number;
+  /** Bytes of requests kept because one with a lower CmdSN is missing, a connection. */
+  readonly heldLengthMax: number;
+  /** Login Requests of one login. */
+  readonly loginRoundCountMax: number;
+  readonly loginTimeMsMax: number;
+  /** Bytes of text of one login or text exchange step, continuations together. */
+  readonly textLengthMax: number;
+  /** Keys of one such text. */
+  readonly keyCountMax: number;
+  /** Bytes that wait in a socket before reading from it pauses. */
+  readonly sendQueueLengthMax: number;
+  /** How long `close` waits for commands under way. */
+  readonly drainTimeMsMax: number;
+}
+
+export const ISCSI_LIMITS: IscsiLimits = {
+  connectionCountMax: 1024,
+  sessionCountMax: 512,
+  queueDepthMax: 128,
+  immediateCountMax: 16,
+  dataSegmentLengthMax: 262_144,
+  firstBurstLengthMax: 262_144,
+  maxBurstLengthMax: 1_048_576,
+  outstandingR2tCountMax: 8,
+  stagingLengthMax: 16_777_216,
+  heldLengthMax: 4_194_304,
+  loginRoundCountMax: 32,
+  loginTimeMsMax: 15_000,
+  textLengthMax: 32_768,
+  keyCountMax: 64,
+  sendQueueLengthMax: 16_777_216,
+  drainTimeMsMax: 2_000,
+};

@@ -1,0 +1,144 @@
+import { DataOut, ReadyToTransfer, Opcode, RESERVED_TAG } from "../../../protocol/iscsi/index.ts";
+import { IscsiCode } from "../errors.ts";
+import type { FullFeature } from "../full-feature.ts";
+import { Sink } from "../pdu-reader.ts";
+import type { Task } from "./task.ts";
+
+const request = DataOut.view();
+const r2t = ReadyToTransfer.view();
+
+/** The low half of a Target Transfer Tag numbers the task's R2Ts, the high half the task. */
+const R2T_MASK = 0xffff;
+
+/** A Data-Out: where its data go, or why they go nowhere. */
+export function receiveDataOut(phase: FullFeature, bytes: Uint8Array, at: number): Sink {
+  const pdu = request.at(at, bytes);
+  const task = phase.tasks.get(pdu.initiatorTaskTag);
+  if (task === undefined) {
+    // The task was aborted or failed early; its initiator may not know yet.
+    return Sink.discard;
+  }
+  const wrong = violation(phase, task, pdu.dataSegmentLength);
+  if (wrong !== undefined) {
+    phase.violation(IscsiCode.dataSequence, `Data-Out: ${wrong}`, bytes, at);
+    return Sink.discard;
+  }
+  phase.beginData(task, pdu.final);
+  task.dataSn++;
+  return Sink.stream;
+}
+
+/** Which rule the Data-Out in `request` breaks. */
+function violation(phase: FullFeature, task: Task, length: number): string | undefined {
+  const tag = request.targetTransferTag;
+  let end: number;
+  if (tag === RESERVED_TAG) {
+    if (!task.unsolicited) return "unsolicited data were not announced, or are over";
+    end = task.unsolicitedMax;
+  } else {
+    if (task.r2tDoneCount === task.r2tCount) return "data without an R2T";
+    if (tag !== tagOf(task, task.r2tDoneCount)) return "not the tag of the oldest open R2T";
+    end = sequenceEnd(phase, task);
+  }
+  if (request.dataSn !== task.dataSn) return `DataSN ${request.dataSn}, not ${task.dataSn}`;
+  if (request.bufferOffset !== task.received) {
+    return `buffer offset ${request.bufferOffset}, not ${task.received}`;
+  }
+  if (task.received + length > end) return `${task.received + length} bytes where ${end} may be`;
+  return undefined;
+}
+
+function sequenceEnd(phase: FullFeature, task: Task): number {
+  const { maxBurstLength } = phase.parameters;
+  return Math.min(task.needed, task.solicitedFrom + (task.r2tDoneCount + 1) * maxBurstLength);
+}
+
+function tagOf(task: Task, index: number): number {
+  return ((task.serial << 16) | (index & R2T_MASK)) >>> 0;
+}
+
+/** A piece of data-out, `position` bytes behind the PDU's begin. */
+export function storeDataOut(
+  phase: FullFeature,
+  task: Task,
+  position: number,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): void {
+  if (task.complete) return;
+  const start = task.received + position;
+  const into = task.data ?? task.staging ?? phase.stage(task);
+  // What the command has no use for is residual, and swallowed.
+  const count = Math.min(length, into.length - start);
+  if (count > 0) into.set(bytes.subarray(offset, offset + count), start);
+}
+
+/** A PDU with data-out is complete. */
+export function endDataOut(phase: FullFeature, task: Task, length: number, final: boolean): void {
+  task.received += length;
+  if (task.unsolicited) {
+    if (final) {
+      task.unsolicited = false;
+      task.dataSn = 0;
+    }
+  } else if (task.r2tCount > 0 && task.received === sequenceEnd(phase, task)) {
+    task.r2tDoneCount++;
+    task.dataSn = 0;
+  } else if (final && task.r2tCount > 0) {
+    phase.fail(IscsiCode.dataSequence, "Data-Out: the sequence ends before the R2T's length");
+    return;
+  }
+  continueDataOut(phase, task);
+}
+
+/** The command has its buffer. */
+export function bufferReady(phase: FullFeature, task: Task, data: Uint8Array): void {
+  task.data = data;
+  task.needed = Math.min(task.writeLength, data.length);
+  const { staging } = task;
+  if (staging !== undefined) {
+    data.set(staging.length > data.length ? staging.subarray(0, data.length) : staging);
+    phase.unstage(task);
+  }
+  continueDataOut(phase, task);
+}
+
+/** Gives the command to the core once its data are there, and asks for what is missing. */
+function continueDataOut(phase: FullFeature, task: Task): void {
+  if (task.data === undefined || task.unsolicited || task.complete) return;
+  if (task.received >= task.needed) {
+    task.complete = true;
+    task.command?.dataReceived();
+    return;
+  }
+  if (task.r2tCount === 0) {
+    task.solicitedFrom = task.received;
+    task.r2tOffset = task.received;
+  }
+  const { outstandingR2tCountMax, maxBurstLength } = phase.parameters;
+  while (
+    task.r2tOffset < task.needed &&
+    task.r2tCount - task.r2tDoneCount < outstandingR2tCountMax
+  ) {
+    const length = Math.min(maxBurstLength, task.needed - task.r2tOffset);
+    sendR2t(phase, task, length);
+    task.r2tOffset += length;
+    task.r2tCount++;
+  }
+}
+
+function sendR2t(phase: FullFeature, task: Task, length: number): void {
+  const pdu = r2t.at(phase.writer.begin(), phase.writer.bytes);
+  pdu.opcode = Opcode.readyToTransfer;
+  pdu.final = true;
+  pdu.lun = task.lun;
+  pdu.initiatorTaskTag = task.initiatorTaskTag;
+  pdu.targetTransferTag = tagOf(task, task.r2tCount);
+  // StatSN is that of the next status and does not advance.
+  phase.number(pdu, false);
+  pdu.r2tSn = task.r2tCount;
+  pdu.bufferOffset = task.r2tOffset;
+  pdu.desiredDataTransferLength = length;
+  phase.writer.add();
+}

@@ -1,0 +1,49 @@
+import type { Command, Core, Target, TargetDriver, TaskManagementRequest } from "../../core/index.ts";
+import { LocalInitiator } from "./local-initiator.ts";
+import type { LocalTask } from "./local-task.ts";
+
+/** A target in this process: tests and tools are its initiators. */
+export class LocalTarget implements TargetDriver {
+  readonly name = "local";
+  readonly #target: Target;
+
+  constructor(core: Core, name: string, transportVersion = 0) {
+    this.#target = core.addTarget({ name, driver: this, transportVersion });
+  }
+
+  /** Makes a registered device a LUN. */
+  addLun(lun: number, device: string, options: { readOnly?: boolean } = {}): void {
+    this.#target.addLun(lun, device, options);
+  }
+
+  removeLun(lun: number): void {
+    this.#target.removeLun(lun);
+  }
+
+  /** A new session: an I_T nexus with every LUN of the target. */
+  connect(initiatorName: string): LocalInitiator {
+    return new LocalInitiator(this.#target.openSession({ initiatorName }));
+  }
+
+  readyToTransfer(command: Command): void {
+    const { dataOut } = command.transport as LocalTask;
+    const { data } = command;
+    if (dataOut !== undefined) {
+      data.set(dataOut.length > data.length ? dataOut.subarray(0, data.length) : dataOut);
+    }
+    command.dataReceived();
+  }
+
+  sendResponse(command: Command): void {
+    const task = command.transport as LocalTask;
+    try {
+      task.done(command);
+    } finally {
+      command.responseSent(true);
+    }
+  }
+
+  taskManagementDone(request: TaskManagementRequest): void {
+    (request.transport as (status: number) => void)(request.status ?? 0);
+  }
+}
