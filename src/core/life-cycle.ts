@@ -50,6 +50,7 @@ export function start(command: Command): void {
   const nexus = command.session.nexusOf(command.lun);
   if (nexus === undefined) {
     answerMissingLun(command);
+    respond(command);
     return;
   }
   command.nexus = nexus;
@@ -162,7 +163,11 @@ function check(command: Command): void {
     executed(command);
     return;
   }
-  if (executeLocally(command)) return;
+  if (executeLocally(command)) {
+    command.moveTo(S.LOCAL_EXEC);
+    executed(command);
+    return;
+  }
   command.moveTo(S.EXEC_WAIT);
   nexus.device.exec(command);
 }
@@ -227,7 +232,7 @@ function residualOf(command: Command): number {
     case SCST_DATA_BIDI:
       return command.expectedLength - command.responseLength;
     case SCST_DATA_NONE:
-      return command.status === STATUS.GOOD ? -command.responseLength : 0;
+      return command.status === STATUS.GOOD ? 0 - command.responseLength : 0;
     default:
       return 0;
   }

@@ -1,9 +1,7 @@
 /** Commands that the core executes itself. The rest of SCST's have their place here. */
 import { encodeDescriptorSense, encodeFixedSense, SENSE } from "../protocol/scsi/index.ts";
 import type { Command } from "./command.ts";
-import { COMMAND_STATE } from "./command-state.ts";
-import { executed } from "./life-cycle.ts";
-import { reportLuns } from "./report-luns.ts";
+import { reportLuns, wrongReportLunsByte } from "./report-luns.ts";
 
 const REQUEST_SENSE = 0x03;
 const REPORT_LUNS = 0xa0;
@@ -19,12 +17,7 @@ export function executeLocally(command: Command): boolean {
     case REQUEST_SENSE:
       return requestSense(command);
     case REPORT_LUNS:
-      command.moveTo(COMMAND_STATE.LOCAL_EXEC);
-      reportLuns(
-        command,
-        (data) => answer(command, data),
-        (byte) => invalidField(command, byte),
-      );
+      answerReportLuns(command);
       return true;
     case MAINTENANCE_IN:
       return maintenanceIn(command);
@@ -35,24 +28,26 @@ export function executeLocally(command: Command): boolean {
 
 /** SPC-5, "REQUEST SENSE command": a unit attention that waits is its answer. */
 function requestSense(command: Command): boolean {
-  const nexus = command.nexus!;
-  const condition = nexus.unitAttentions.take();
+  const condition = command.nexus?.unitAttentions.take();
   if (condition === undefined) return false;
-  command.moveTo(COMMAND_STATE.LOCAL_EXEC);
   const descriptor = ((command.cdb[1] as number) & 1) !== 0;
   answer(command, descriptor ? encodeDescriptorSense(condition) : encodeFixedSense(condition));
   return true;
 }
 
+function answerReportLuns(command: Command): void {
+  const byte = wrongReportLunsByte(command.cdb);
+  if (byte === undefined) answer(command, reportLuns(command.session));
+  else command.setSense(SENSE.INVALID_FIELD_IN_CDB, { fieldPointer: { inCdb: true, byte } });
+}
+
 function maintenanceIn(command: Command): boolean {
   switch ((command.cdb[1] as number) & 0x1f) {
     case REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS:
-      command.moveTo(COMMAND_STATE.LOCAL_EXEC);
       answer(command, supportedTaskManagementFunctions(command));
       return true;
     case REPORT_TARGET_PORT_GROUPS:
       // Without device groups there is no group to report: the header alone.
-      command.moveTo(COMMAND_STATE.LOCAL_EXEC);
       answer(command, new Uint8Array(4));
       return true;
     default:
@@ -60,20 +55,25 @@ function maintenanceIn(command: Command): boolean {
   }
 }
 
+/** ABORT TASK, ABORT TASK SET, CLEAR ACA, CLEAR TASK SET and LOGICAL UNIT RESET are there. */
+const ATS_ATSS_CACAS_CTSS_LURS = 0xf8;
+
+/** In units of 100 ms: SCST's numbers. */
+const LONG_TIMEOUT = 300;
+const SHORT_TIMEOUT = 150;
+
 /** SPC-5, "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS parameter data". */
 function supportedTaskManagementFunctions(command: Command): Uint8Array {
-  // ATS, ATSS, CACAS, CTSS, LURS.
-  const functions = 0xf8;
   const returnExtended = ((command.cdb[2] as number) & 0x80) !== 0;
-  if (!returnExtended) return Uint8Array.of(functions, 0, 0, 0);
+  if (!returnExtended) return Uint8Array.of(ATS_ATSS_CACAS_CTSS_LURS, 0, 0, 0);
   const data = new Uint8Array(16);
-  data[0] = functions;
+  data[0] = ATS_ATSS_CACAS_CTSS_LURS;
+  // The length of what follows, and TMFTMOV: the timeouts are valid.
   data[3] = 12;
-  // Timeouts in units of 100 ms: all but the resets' is the "long" one.
-  const view = new DataView(data.buffer);
   data[4] = 1;
-  view.setUint32(8, 300);
-  view.setUint32(12, 150);
+  const view = new DataView(data.buffer);
+  view.setUint32(8, LONG_TIMEOUT);
+  view.setUint32(12, SHORT_TIMEOUT);
   return data;
 }
 
@@ -83,10 +83,4 @@ function answer(command: Command, data: Uint8Array): void {
   const length = Math.min(into.length, data.length);
   into.set(length === data.length ? data : data.subarray(0, length));
   command.setGood(length);
-  executed(command);
-}
-
-function invalidField(command: Command, byte: number): void {
-  command.setSense(SENSE.INVALID_FIELD_IN_CDB, { fieldPointer: { inCdb: true, byte } });
-  executed(command);
 }

@@ -1,32 +1,28 @@
 import { packLun, SENSE } from "../protocol/scsi/index.ts";
 import { SCST_LUN_ADDR_METHOD_PERIPHERAL } from "../protocol/scst/index.ts";
-import type { Command } from "./command.ts";
+import type { Session } from "./session.ts";
 
-/** SPC-5, "REPORT LUNS command": SELECT REPORT values that one without well-known LUNs has. */
+/** SPC-5, "REPORT LUNS command": SELECT REPORT values that a target without well-known LUNs has. */
 const SELECT_REPORT = { ADDRESSABLE: 0, ALL: 2 } as const;
 
-/** SCST asks for room for the header and one LUN. */
+/** SPC-5: less than 16 bytes are an error, unlike with other commands. */
 const ALLOCATION_LENGTH_MIN = 16;
 
 const HEADER_LENGTH = 8;
 
-/** Answers REPORT LUNS with the LUNs of the session, or with the sense that says what is wrong. */
-export function reportLuns(
-  command: Command,
-  answer: (data: Uint8Array, allocationLength: number) => void,
-  refuse: (byte: number) => void,
-): void {
-  const { cdb, session } = command;
+/** The byte of a REPORT LUNS CDB that is wrong, or undefined. */
+export function wrongReportLunsByte(cdb: Uint8Array): number | undefined {
   const selectReport = cdb[2] as number;
-  if (selectReport !== SELECT_REPORT.ADDRESSABLE && selectReport !== SELECT_REPORT.ALL) {
-    refuse(2);
-    return;
-  }
-  const allocationLength = new DataView(cdb.buffer).getUint32(6);
-  if (allocationLength < ALLOCATION_LENGTH_MIN) {
-    refuse(6);
-    return;
-  }
+  if (selectReport !== SELECT_REPORT.ADDRESSABLE && selectReport !== SELECT_REPORT.ALL) return 2;
+  return reportLunsAllocationLength(cdb) < ALLOCATION_LENGTH_MIN ? 6 : undefined;
+}
+
+export function reportLunsAllocationLength(cdb: Uint8Array): number {
+  return new DataView(cdb.buffer, cdb.byteOffset).getUint32(6);
+}
+
+/** The parameter data of REPORT LUNS: every LUN of the session. */
+export function reportLuns(session: Session): Uint8Array {
   const luns = [...session.nexuses.keys()].sort((a, b) => a - b);
   const data = new Uint8Array(HEADER_LENGTH + luns.length * 8);
   new DataView(data.buffer).setUint32(0, luns.length * 8);
@@ -37,5 +33,5 @@ export function reportLuns(
   for (const nexus of session.nexuses.values()) {
     nexus.unitAttentions.remove(SENSE.REPORTED_LUNS_DATA_HAS_CHANGED);
   }
-  answer(data, allocationLength);
+  return data;
 }

@@ -8,7 +8,7 @@ export type Fields = Readonly<Record<string, Field>>;
 
 /** What an accessor of the field gives: a nested layout's view, or the value. */
 type Access<F> =
-  F extends Field<infer Value, boolean>
+  F extends Field<infer Value>
     ? Value extends Nested<infer Inner>
       ? ViewOf<Inner>
       : Value
@@ -35,7 +35,7 @@ export type ViewOf<F extends Fields> = View & {
 
 /** The values of a layout with the fields `F`, for {@link Layout.encode}. Absent ones are zero. */
 export type ValuesOf<F extends Fields> = {
-  readonly [K in keyof F]?: F[K] extends Field<infer Value, boolean>
+  readonly [K in keyof F]?: F[K] extends Field<infer Value>
     ? Value extends Nested<infer Inner>
       ? ValuesOf<Inner>
       : Value
@@ -51,7 +51,7 @@ export interface PlacedField {
 }
 
 /** A declared layout of bytes: what `struct` and `wire` give. */
-// `any` in the default: a Layout of unknown fields must accept every Layout.
+// oxlint-disable-next-line no-explicit-any -- a Layout of unknown fields must accept every Layout
 export class Layout<F extends Fields = any> {
   /** The C name, or the standard's name. */
   readonly name: string;

@@ -35,13 +35,13 @@ interface InUnion {
  *     struct("reply", { status: u8, ...union({ value: u32 }, { senseLen: u8, psense: address }) })
  */
 export function union<const A extends readonly Fields[]>(...alternatives: A): Merge<A> {
-  const union = {};
+  const whole = {};
   const fields: Record<string, Field> = {};
   for (const [alternative, members] of alternatives.entries()) {
     for (const [name, field] of Object.entries(members)) {
       if (name in fields)
         throw new UsageError("LAYOUT", `two alternatives of a union have a ${name}`);
-      fields[name] = { ...field, [unionOf]: { union, alternative } } as Field;
+      fields[name] = { ...field, [unionOf]: { union: whole, alternative } } as Field;
     }
   }
   return fields as Merge<A>;

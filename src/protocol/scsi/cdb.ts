@@ -1,5 +1,5 @@
 /** The layouts of all CDBs, under their command's name. */
-import { byte, flag, wire } from "../layout/index.ts";
+import { bits, flag, wire } from "../layout/index.ts";
 
 export * from "./cdbs/sbc-medium.ts";
 export * from "./cdbs/sbc-read-write.ts";
@@ -8,7 +8,7 @@ export * from "./cdbs/spc-maintenance.ts";
 
 /** SAM-5, "CONTROL byte". */
 export const Control = wire("CONTROL", {
-  control: byte(0),
+  vendorSpecific: bits(0, 7, 6),
   /** Normal ACA: a CHECK CONDITION shall establish an ACA condition. */
   naca: flag(0, 2),
   /** Obsolete since SAM-4: linked commands. */

@@ -49,7 +49,8 @@ export class PduReader {
   headerDigest = false;
   dataDigest = false;
   dataSegmentLengthMax: number;
-  readonly #consumer: PduConsumer;
+  /** Who gets the PDUs; changes when a login is over. */
+  consumer: PduConsumer;
   #stage: number = Stage.header;
   #stopped = false;
   /** Takes headers that cross chunks. */
@@ -72,7 +73,7 @@ export class PduReader {
   readonly #tail = new Uint8Array(3 + DIGEST_LENGTH);
 
   constructor(consumer: PduConsumer, dataSegmentLengthMax: number) {
-    this.#consumer = consumer;
+    this.consumer = consumer;
     this.dataSegmentLengthMax = dataSegmentLengthMax;
   }
 
@@ -162,10 +163,10 @@ export class PduReader {
     }
     this.#headerBytes = bytes;
     this.#headerOffset = at;
-    const sink = this.#consumer.header(bytes, at, this.#ahsLength, this.#dataLength);
+    const sink = this.consumer.header(bytes, at, this.#ahsLength, this.#dataLength);
     if (this.#stopped) return;
     if (this.#dataLength === 0) {
-      this.#consumer.end(bytes, at, this.#ahsLength, NO_DATA);
+      this.consumer.end(bytes, at, this.#ahsLength, NO_DATA);
       return;
     }
     this.#sink = sink;
@@ -179,13 +180,13 @@ export class PduReader {
 
   #lose(code: IscsiCode, message: string): void {
     this.#stopped = true;
-    this.#consumer.lost(code, message);
+    this.consumer.lost(code, message);
   }
 
   #data(chunk: Uint8Array, at: number, length: number): number {
     const count = Math.min(this.#dataLength - this.#dataSeen, length - at);
     if (this.dataDigest) this.#crc = crc32c(chunk, at, at + count, this.#crc);
-    if (this.#sink === Sink.stream) this.#consumer.data(chunk, at, count);
+    if (this.#sink === Sink.stream) this.consumer.data(chunk, at, count);
     else if (this.#sink === Sink.whole) this.#collectData(chunk, at, count, length);
     this.#dataSeen += count;
     if (this.#dataSeen === this.#dataLength) {
@@ -229,13 +230,13 @@ export class PduReader {
     }
     this.#stage = Stage.header;
     this.#whole = NO_DATA;
-    this.#consumer.badData(this.#headerBytes, this.#headerOffset);
+    this.consumer.badData(this.#headerBytes, this.#headerOffset);
   }
 
   #end(): void {
     this.#stage = Stage.header;
     const whole = this.#whole;
     this.#whole = NO_DATA;
-    this.#consumer.end(this.#headerBytes, this.#headerOffset, this.#ahsLength, whole);
+    this.consumer.end(this.#headerBytes, this.#headerOffset, this.#ahsLength, whole);
   }
 }

@@ -6,6 +6,7 @@ import { serviceActionOf, type ServiceActionPlace, serviceActionPlace } from "./
 import { SPC } from "./spc.ts";
 
 export { type Command, parsedCommand, type ParsedCommand } from "./command.ts";
+export { cdbUsageData, usedBits } from "./usage.ts";
 
 /**
  * The command sets, in the order of precedence: where two have a row for the same opcode and

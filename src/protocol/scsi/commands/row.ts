@@ -211,7 +211,7 @@ function placeOf(cdb: Layout, name: string): Place {
 /** Big-endian. Exact up to 2^53; an LBA above that is beyond every capacity in any case. */
 function numberAt(cdb: Uint8Array, { at, size, firstMask }: Place): number {
   let value = (cdb[at] as number) & firstMask;
-  // The first four bytes in integer arithmetic: most fields end there, and it is twice as fast.
+  // The first four bytes in integer arithmetic, which is faster; most fields end there.
   const whole = size < 4 ? size : 4;
   for (let i = 1; i < whole; i++) value = (value << 8) | (cdb[at + i] as number);
   value >>>= 0;

@@ -1,0 +1,12 @@
+/**
+ * scst-user: write SCSI devices in TypeScript.
+ *
+ * A device handler runs over `/dev/scst_user` of a Linux kernel with SCST, or over the whole
+ * SCST core in this process.
+ */
+export { Core, type CoreOptions, createCore, type Log, type LogEntry } from "./core/index.ts";
+export { ProtocolError, SystemError, UsageError } from "./protocol/errors.ts";
+export * from "./protocol/scsi/index.ts";
+export * from "./protocol/scst/index.ts";
+export * from "./sdk/index.ts";
+export * from "./targets/index.ts";

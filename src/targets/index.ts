@@ -1,0 +1,7 @@
+export {
+  LocalInitiator,
+  type LocalRequest,
+  type LocalResponse,
+  LocalTarget,
+  type LocalTask,
+} from "./local/index.ts";

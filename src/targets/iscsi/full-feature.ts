@@ -1,0 +1,359 @@
+import type { Command } from "../../core/command.ts";
+import type { Log } from "../../core/log.ts";
+import type { Session } from "../../core/session.ts";
+import {
+  BasicHeaderSegment,
+  BHS_LENGTH,
+  NopOut,
+  Opcode,
+  pduName,
+  Reject,
+  type RejectReason,
+  RejectReason as Reason,
+  RESERVED_TAG,
+  serialAdd,
+} from "../../protocol/iscsi/index.ts";
+import { Arrival, CmdSnWindow } from "./cmd-sn-window.ts";
+import { IscsiCode } from "./errors.ts";
+import { HeldRequests } from "./held-requests.ts";
+import type { IscsiLimits } from "./limits.ts";
+import type { SessionParameters } from "./negotiation.ts";
+import { type PduConsumer, Sink } from "./pdu-reader.ts";
+import type { PduWriter } from "./pdu-writer.ts";
+import { bufferReady, endDataOut, receiveDataOut, storeDataOut } from "./tasks/data-out.ts";
+import { sendResult } from "./tasks/data-in.ts";
+import { receiveScsiCommand } from "./tasks/scsi-command.ts";
+import { Task } from "./tasks/task.ts";
+
+/** What the full feature phase needs of its connection. */
+export interface PhaseHost {
+  readonly limits: IscsiLimits;
+  readonly log: Log;
+  /** Closes the connection once what was sent has left. */
+  fail(code: IscsiCode, message: string): void;
+}
+
+/** Answers a request that comes whole: all but SCSI Command and Data-Out. */
+export type RequestHandler = (
+  phase: FullFeature,
+  bytes: Uint8Array,
+  at: number,
+  data: Uint8Array,
+) => void;
+
+/** The requests that this phase takes whole, by opcode. */
+export type RequestHandlers = { readonly [opcode: number]: RequestHandler | undefined };
+
+/** Sequence numbers in every PDU of the target. */
+interface NumberedPdu {
+  statSn: number;
+  expCmdSn: number;
+  maxCmdSn: number;
+}
+
+/** How the PDU that is being read will end. */
+const Ending = { nothing: 0, data: 1, request: 2, hold: 3 } as const;
+
+const header = BasicHeaderSegment.view();
+const reject = Reject.view();
+const CMD_SN_OFFSET = NopOut.offsetOf("cmdSn");
+const TAG_OFFSET = NopOut.offsetOf("initiatorTaskTag");
+
+/** The full feature phase of a session's one connection. */
+export class FullFeature implements PduConsumer {
+  readonly host: PhaseHost;
+  readonly writer: PduWriter;
+  parameters: SessionParameters;
+  readonly window: CmdSnWindow;
+  /** SCSI commands under way, by initiator task tag. */
+  readonly tasks = new Map<number, Task>();
+  readonly #handlers: RequestHandlers;
+  readonly #core: Session | undefined;
+  readonly #pool: Task[] = [];
+  readonly #held: HeldRequests;
+  #statSn: number;
+  #immediateCount = 0;
+  #stagingLength = 0;
+  #ending: number = Ending.nothing;
+
+  // The data segment that is streamed into a task.
+  #task: Task | undefined;
+  #taskSerial = 0;
+  #taskFinal = false;
+  #taskPosition = 0;
+
+  constructor(options: {
+    host: PhaseHost;
+    writer: PduWriter;
+    parameters: SessionParameters;
+    handlers: RequestHandlers;
+    core: Session | undefined;
+    expCmdSn: number;
+    statSn: number;
+  }) {
+    this.host = options.host;
+    this.writer = options.writer;
+    this.parameters = options.parameters;
+    this.#handlers = options.handlers;
+    this.#core = options.core;
+    this.window = new CmdSnWindow(options.expCmdSn, options.host.limits.queueDepthMax);
+    this.#statSn = options.statSn;
+    this.#held = new HeldRequests(options.host.limits.heldLengthMax);
+  }
+
+  /** The session that takes commands. Only asked for once a SCSI Command was let through. */
+  get coreSession(): Session {
+    return this.#core as Session;
+  }
+
+  /** A discovery session has no logical units. */
+  get discovery(): boolean {
+    return this.#core === undefined;
+  }
+
+  // Reading.
+
+  header(bytes: Uint8Array, at: number, ahsLength: number, dataLength: number): Sink {
+    this.#ending = Ending.nothing;
+    this.#task = undefined;
+    const opcode = (bytes[at] as number) & 0x3f;
+    if (opcode === Opcode.dataOut) return this.#dataOut(bytes, at);
+    const handler = this.#handlers[opcode];
+    if (opcode !== Opcode.scsiCommand && handler === undefined) {
+      this.#unexpected(opcode, bytes, at);
+      return Sink.discard;
+    }
+    const arrival = this.#arrive(bytes, at);
+    if (arrival === Arrival.ignored) return Sink.discard;
+    if (arrival === Arrival.early) {
+      this.#ending = Ending.hold;
+      return Sink.whole;
+    }
+    if (opcode !== Opcode.scsiCommand) {
+      this.#ending = Ending.request;
+      return Sink.whole;
+    }
+    if (this.discovery) {
+      this.rejectRequest(Reason.protocolError, "this is a discovery session", bytes, at);
+      return Sink.discard;
+    }
+    if (this.#immediateCount >= this.host.limits.immediateCountMax && isImmediate(bytes, at)) {
+      this.reject(Reason.immediateCommandReject, "too many immediate commands", bytes, at);
+      return Sink.discard;
+    }
+    return receiveScsiCommand(this, bytes, at, ahsLength, dataLength);
+  }
+
+  #dataOut(bytes: Uint8Array, at: number): Sink {
+    if (this.#held.hasTag(header.at(at, bytes).initiatorTaskTag)) {
+      this.#ending = Ending.hold;
+      return Sink.whole;
+    }
+    return receiveDataOut(this, bytes, at);
+  }
+
+  #unexpected(opcode: number, bytes: Uint8Array, at: number): void {
+    if (opcode === Opcode.loginRequest) {
+      this.violation(IscsiCode.handshake, "a Login Request after the login", bytes, at);
+    } else if (opcode === Opcode.snackRequest) {
+      this.reject(Reason.snackReject, "ErrorRecoveryLevel is 0", bytes, at);
+    } else {
+      this.reject(Reason.commandNotSupported, `${pduName(opcode)} is no request`, bytes, at);
+    }
+  }
+
+  #arrive(bytes: Uint8Array, at: number): Arrival {
+    if (isImmediate(bytes, at)) return Arrival.inOrder;
+    const cmdSn = uint32(bytes, at + CMD_SN_OFFSET);
+    const arrival = this.window.arrive(cmdSn);
+    if (arrival === Arrival.inOrder) return arrival;
+    if (arrival === Arrival.early && !this.#held.has(cmdSn)) return arrival;
+    this.host.log({
+      level: "debug",
+      code: IscsiCode.cmdSn,
+      message: `CmdSN ${cmdSn} ignored: ${this.window.expCmdSn} is expected`,
+    });
+    return Arrival.ignored;
+  }
+
+  data(bytes: Uint8Array, offset: number, length: number): void {
+    const task = this.#task;
+    if (task === undefined) return;
+    if (task.serial === this.#taskSerial) {
+      storeDataOut(this, task, this.#taskPosition, bytes, offset, length);
+    }
+    this.#taskPosition += length;
+  }
+
+  end(bytes: Uint8Array, at: number, ahsLength: number, data: Uint8Array): void {
+    switch (this.#ending) {
+      case Ending.data: {
+        const task = this.#task;
+        this.#task = undefined;
+        if (task?.serial === this.#taskSerial) {
+          endDataOut(this, task, this.#taskPosition, this.#taskFinal);
+        }
+        break;
+      }
+      case Ending.request:
+        this.#handlers[(bytes[at] as number) & 0x3f]?.(this, bytes, at, data);
+        break;
+      case Ending.hold: {
+        const cmdSn = uint32(bytes, at + CMD_SN_OFFSET);
+        const headerBytes = bytes.subarray(at, at + BHS_LENGTH + ahsLength);
+        const isData = ((bytes[at] as number) & 0x3f) === Opcode.dataOut;
+        const tag = uint32(bytes, at + TAG_OFFSET);
+        if (!this.#held.add(isData ? undefined : cmdSn, tag, headerBytes, data)) {
+          this.host.fail(IscsiCode.held, "too many bytes wait for a missing CmdSN");
+        }
+        return;
+      }
+      default:
+        break;
+    }
+    if (this.#held.size > 0) this.#releaseHeld();
+  }
+
+  /** The missing request may have come: what waited for it follows. */
+  #releaseHeld(): void {
+    const next = this.#held.take(this.window.expCmdSn);
+    if (next === undefined) return;
+    for (const { header: headerBytes, data } of next) {
+      const ahsLength = headerBytes.length - BHS_LENGTH;
+      const sink = this.header(headerBytes, 0, ahsLength, data.length);
+      if (sink === Sink.stream) this.data(data, 0, data.length);
+      // The end may release the next one in its turn.
+      this.end(headerBytes, 0, ahsLength, data);
+    }
+  }
+
+  badData(bytes: Uint8Array, at: number): void {
+    this.reject(Reason.dataDigestError, "its data digest is wrong", bytes, at);
+    // RFC 7143, "Digest Errors": without within-command recovery the session begins anew.
+    this.host.fail(IscsiCode.dataDigest, "a data digest is wrong and ErrorRecoveryLevel is 0");
+  }
+
+  lost(code: IscsiCode, message: string): void {
+    this.host.fail(code, message);
+  }
+
+  // Answering.
+
+  /** Fills in the sequence numbers; a PDU with a status takes a StatSN of its own. */
+  number(pdu: NumberedPdu, withStatus: boolean): void {
+    pdu.statSn = this.#statSn;
+    if (withStatus) this.#statSn = serialAdd(this.#statSn, 1);
+    pdu.expCmdSn = this.window.expCmdSn;
+    pdu.maxCmdSn = this.window.maxCmdSn;
+  }
+
+  /** A request that came whole is over: its place in the window is free. */
+  over(bytes: Uint8Array, at: number): void {
+    if (!isImmediate(bytes, at)) this.window.over();
+  }
+
+  /** Rejects a request that had been let through the window. */
+  rejectRequest(reason: RejectReason, why: string, bytes: Uint8Array, at: number): void {
+    this.over(bytes, at);
+    this.reject(reason, why, bytes, at);
+  }
+
+  reject(reason: RejectReason, why: string, bytes: Uint8Array, at: number): void {
+    this.host.log({
+      level: "warning",
+      code: IscsiCode.rejected,
+      message: `${pduName((bytes[at] as number) & 0x3f)} rejected (reason ${reason}): ${why}`,
+    });
+    const pdu = reject.at(this.writer.begin(), this.writer.bytes);
+    pdu.opcode = Opcode.reject;
+    pdu.final = true;
+    pdu.reason = reason;
+    pdu.initiatorTaskTag = RESERVED_TAG;
+    this.number(pdu, true);
+    this.writer.addData(bytes, at, BHS_LENGTH, false);
+  }
+
+  /** The peer broke the protocol in a way that ErrorRecoveryLevel 0 does not mend. */
+  violation(code: IscsiCode, message: string, bytes: Uint8Array, at: number): void {
+    this.reject(Reason.protocolError, message, bytes, at);
+    this.host.fail(code, message);
+  }
+
+  fail(code: IscsiCode, message: string): void {
+    this.host.fail(code, message);
+  }
+
+  // Tasks.
+
+  newTask(tag: number, immediate: boolean): Task {
+    const task = this.#pool.pop() ?? new Task(this);
+    task.initiatorTaskTag = tag;
+    task.immediate = immediate;
+    if (immediate) this.#immediateCount++;
+    this.tasks.set(tag, task);
+    return task;
+  }
+
+  #endTask(task: Task): void {
+    this.tasks.delete(task.initiatorTaskTag);
+    if (task.immediate) this.#immediateCount--;
+    else this.window.over();
+    if (task.staging !== undefined) this.unstage(task);
+  }
+
+  /** The PDU that is being read brings data for `task`. */
+  beginData(task: Task, final: boolean): void {
+    this.#ending = Ending.data;
+    this.#task = task;
+    this.#taskSerial = task.serial;
+    this.#taskFinal = final;
+    this.#taskPosition = 0;
+  }
+
+  /** Memory for unsolicited data that come before the command's buffer. */
+  stage(task: Task): Uint8Array {
+    const length = task.unsolicitedMax;
+    if (this.#stagingLength + length > this.host.limits.stagingLengthMax) {
+      this.host.fail(IscsiCode.staging, "too much data waits for buffers");
+      return new Uint8Array(0);
+    }
+    this.#stagingLength += length;
+    task.staging = new Uint8Array(length);
+    return task.staging;
+  }
+
+  unstage(task: Task): void {
+    this.#stagingLength -= task.staging?.length ?? 0;
+    task.staging = undefined;
+  }
+
+  readyToTransfer(task: Task, command: Command): void {
+    bufferReady(this, task, command.data);
+  }
+
+  /** The command is over: its response goes into the batch. */
+  sendResponse(task: Task, command: Command): void {
+    this.#endTask(task);
+    let lent = false;
+    if (!command.aborted) lent = sendResult(this, task, command);
+    const delivered = !command.aborted;
+    task.reset();
+    this.#pool.push(task);
+    if (lent) this.writer.borrow(command);
+    else command.responseSent(delivered);
+  }
+}
+
+function isImmediate(bytes: Uint8Array, at: number): boolean {
+  return ((bytes[at] as number) & 0x40) !== 0;
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] as number) << 24) |
+      ((bytes[at + 1] as number) << 16) |
+      ((bytes[at + 2] as number) << 8) |
+      (bytes[at + 3] as number)) >>>
+    0
+  );
+}

@@ -1,0 +1,61 @@
+/** A PDU that is kept: its header with additional segments, and its data segment. */
+export interface HeldPdu {
+  readonly header: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+/**
+ * Requests that came before one with a lower CmdSN, and the unsolicited data that follow them
+ * (RFC 7143, "Command Numbering and Acknowledging").
+ */
+export class HeldRequests {
+  readonly #lengthMax: number;
+  readonly #byCmdSn = new Map<number, { tag: number; pdus: HeldPdu[] }>();
+  readonly #byTag = new Map<number, HeldPdu[]>();
+  #length = 0;
+
+  constructor(lengthMax: number) {
+    this.#lengthMax = lengthMax;
+  }
+
+  get size(): number {
+    return this.#byCmdSn.size;
+  }
+
+  has(cmdSn: number): boolean {
+    return this.#byCmdSn.has(cmdSn);
+  }
+
+  hasTag(tag: number): boolean {
+    return this.#byTag.size > 0 && this.#byTag.has(tag);
+  }
+
+  /**
+   * Keeps a copy of a PDU: a request by its CmdSN, or data behind the request with the same tag.
+   *
+   * @returns false when that would be more than is allowed
+   */
+  add(cmdSn: number | undefined, tag: number, header: Uint8Array, data: Uint8Array): boolean {
+    this.#length += header.length + data.length;
+    if (this.#length > this.#lengthMax) return false;
+    const pdu = { header: header.slice(), data: data.slice() };
+    if (cmdSn === undefined) {
+      this.#byTag.get(tag)?.push(pdu);
+      return true;
+    }
+    const pdus = [pdu];
+    this.#byCmdSn.set(cmdSn, { tag, pdus });
+    this.#byTag.set(tag, pdus);
+    return true;
+  }
+
+  /** The PDUs of `cmdSn`, which are no longer kept. */
+  take(cmdSn: number): readonly HeldPdu[] | undefined {
+    const entry = this.#byCmdSn.get(cmdSn);
+    if (entry === undefined) return undefined;
+    this.#byCmdSn.delete(cmdSn);
+    this.#byTag.delete(entry.tag);
+    for (const { header, data } of entry.pdus) this.#length -= header.length + data.length;
+    return entry.pdus;
+  }
+}
