@@ -16,6 +16,7 @@ import {
 } from "../protocol/scst/index.ts";
 import { COMMAND_STATE, type CommandState, commandStateName, mayFollow } from "./command-state.ts";
 import type { DataBuffer } from "./data-buffer.ts";
+import type { InternalOwner } from "./internal-command.ts";
 import { begin, executed, finish, whenDataReceived } from "./life-cycle.ts";
 import type { Linked, List } from "./list.ts";
 import type { Nexus } from "./nexus.ts";
@@ -84,6 +85,8 @@ export class Command implements ParsedCommand, Linked<Command> {
   /** By task management or because the session ended: no response is to be sent. */
   aborted = false;
   deliveryFailed = false;
+  /** The core gave the command to the device itself: no target driver hears of it. */
+  internal: InternalOwner | undefined = undefined;
   /** Somebody waits for the command's end. */
   whenEnded: (() => void) | undefined = undefined;
 
@@ -229,6 +232,7 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.residual = 0;
     this.aborted = false;
     this.deliveryFailed = false;
+    this.internal = undefined;
     this.nexus = undefined;
     this.buffer = undefined;
     this.deviceNote = undefined;

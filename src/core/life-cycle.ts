@@ -135,11 +135,20 @@ export function spaceReady(command: Command): void {
   const { dataDirection } = command;
   if (dataDirection === SCST_DATA_WRITE || dataDirection === SCST_DATA_BIDI) {
     command.moveTo(S.DATA_WAIT);
-    command.session.target.driver.readyToTransfer(command);
+    fetchDataOut(command);
     return;
   }
   command.moveTo(S.TGT_PRE_EXEC);
   check(command);
+}
+
+function fetchDataOut(command: Command): void {
+  if (command.internal === undefined) {
+    command.session.target.driver.readyToTransfer(command);
+    return;
+  }
+  command.internal.fill(command);
+  whenDataReceived(command);
 }
 
 export function whenDataReceived(command: Command): void {
@@ -178,6 +187,7 @@ function check(command: Command): void {
  */
 export function localEvent(command: Command): SenseCondition | undefined {
   const nexus = command.nexus!;
+  if (command.internal !== undefined) return undefined;
   if (nexus.unitAttentions.pending && (command.opFlags & SCST_SKIP_UA) === 0) {
     return nexus.unitAttentions.take();
   }
@@ -213,7 +223,12 @@ export function respond(command: Command): void {
   command.moveTo(S.PRE_XMIT_RESP);
   command.residual = residualOf(command);
   command.moveTo(S.XMIT_WAIT);
-  command.session.target.driver.sendResponse(command);
+  if (command.internal === undefined) {
+    command.session.target.driver.sendResponse(command);
+    return;
+  }
+  command.internal.ended(command);
+  finish(command, true);
 }
 
 /**

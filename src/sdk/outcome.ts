@@ -1,3 +1,4 @@
+import { UsageError } from "../protocol/errors.ts";
 import { type SenseCondition, type SenseDetails, STATUS } from "../protocol/scsi/index.ts";
 
 /**
@@ -13,6 +14,9 @@ export interface Outcome {
   /** The core shall write the block in the buffer to these ranges (WRITE SAME only). */
   readonly writeSame?: readonly WriteSameRange[];
 }
+
+/** Ranges that a handler can split a WRITE SAME into. */
+export const WRITE_SAME_RANGES_MAX = 15;
 
 export interface WriteSameRange {
   /** The first logical block. */
@@ -46,8 +50,14 @@ export function checkCondition(sense: SenseCondition, details?: SenseDetails): O
 
 /**
  * For a WRITE SAME: the core writes the buffer's block to `ranges`, as WRITE(16) commands to
- * the handler. An empty list means the range that the CDB names.
+ * the handler. An empty list means the range that the CDB names; there can be 15 ranges.
  */
 export function doWriteSame(ranges: readonly WriteSameRange[] = []): Outcome {
+  if (ranges.length > WRITE_SAME_RANGES_MAX) {
+    throw new UsageError(
+      "WRITE_SAME_RANGES",
+      `${ranges.length} ranges for a WRITE SAME: there can be ${WRITE_SAME_RANGES_MAX}`,
+    );
+  }
   return { status: STATUS.GOOD, writeSame: ranges };
 }

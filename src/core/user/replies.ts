@@ -7,6 +7,7 @@ import {
   SCST_DATA_READ,
   SCST_EXEC_REPLY_BACKGROUND,
   SCST_EXEC_REPLY_COMPLETED,
+  SCST_EXEC_REPLY_DO_WRITE_SAME,
   SCST_INFO_VALID,
   SCST_USER_ALLOC_MEM,
   SCST_USER_ATTACH_SESS,
@@ -17,6 +18,7 @@ import {
   SCST_USER_PARSE,
   SCST_USER_TASK_MGMT_DONE,
   SCST_USER_TASK_MGMT_RECEIVED,
+  ScstUserDataDescriptor,
   type ScstUserReplyCmd,
   UCMD_STATE_ATTACH_SESS,
   UCMD_STATE_BUF_ALLOCING,
@@ -33,6 +35,7 @@ import type { Command } from "../command.ts";
 import { DataBuffer } from "../data-buffer.ts";
 import { executed, failed, parsed, refused, respond, spaceReady } from "../life-cycle.ts";
 import { copyFromUser, type UserMemory } from "../user-memory.ts";
+import { type BlockRange, isWriteSame, writeSame, writeSameRange } from "../write-same.ts";
 import { NOT_REUSED, UNCACHED, type UserBackend } from "./backend.ts";
 import type { UserCommand } from "./user-command.ts";
 
@@ -219,6 +222,9 @@ function takeExecReply(
 ): number {
   const command = userCommand.command!;
   const { replyType, respDataLen } = reply;
+  if (replyType === SCST_EXEC_REPLY_DO_WRITE_SAME) {
+    return takeWriteSameReply(userCommand, reply, memory);
+  }
   const background = replyType === SCST_EXEC_REPLY_BACKGROUND;
   const known = background || replyType === SCST_EXEC_REPLY_COMPLETED;
   const read = command.dataDirection === SCST_DATA_READ;
@@ -241,6 +247,46 @@ function takeExecReply(
   }
   executed(command);
   return 0;
+}
+
+/** The handler wants the core to write the block: to the ranges in its list, or to the CDB's. */
+function takeWriteSameReply(
+  userCommand: UserCommand,
+  reply: ExecReplyView,
+  memory: UserMemory,
+): number {
+  const command = userCommand.command!;
+  const ranges =
+    isWriteSame(command) && reply.status === STATUS.GOOD
+      ? readRanges(command, reply, memory)
+      : -ERRNO.EINVAL;
+  if (typeof ranges === "number") {
+    unjam(userCommand, SENSE.INTERNAL_TARGET_FAILURE);
+    return ranges;
+  }
+  writeSame(command, ranges, () => executed(command));
+  return 0;
+}
+
+/** The list, or a negative errno: it is at most a page long and ends with a zero record. */
+function readRanges(
+  command: Command,
+  reply: ExecReplyView,
+  memory: UserMemory,
+): BlockRange[] | number {
+  const length = reply.wsDescriptorsLen;
+  if (length === 0) return [writeSameRange(command)];
+  if (length > PAGE_SIZE) return -ERRNO.EOVERFLOW;
+  if (length % ScstUserDataDescriptor.size !== 0) return -ERRNO.EINVAL;
+  const list = copyFromUser(memory, reply.wsDescriptors, length);
+  if (list === undefined) return -ERRNO.EFAULT;
+  const ranges: BlockRange[] = [];
+  for (let at = 0; at < length; at += ScstUserDataDescriptor.size) {
+    const { usddLba: lba, usddBlocks: blocks } = ScstUserDataDescriptor.view(list, at);
+    if (blocks === 0) return ranges;
+    ranges.push({ lba, blocks });
+  }
+  return -ERRNO.EINVAL;
 }
 
 /** The buffer of a data-in command that had none comes with the answer. */

@@ -247,7 +247,7 @@ export function ascii(first: number, last: number): WireField<string, false> {
         enumerable: true,
         get(this: View) {
           const start = this.offset + first;
-          return latin1(this.bytes, start, start + length).trimEnd();
+          return latin1(this.bytes, start, start + length).replace(/ +$/, "");
         },
         set(this: View, value: string) {
           for (let i = 0; i < length; i++) {

@@ -6,6 +6,7 @@ import {
   SCST_DATA_READ,
   SCST_EXEC_REPLY_BACKGROUND,
   SCST_EXEC_REPLY_COMPLETED,
+  SCST_EXEC_REPLY_DO_WRITE_SAME,
   SCST_MAX_CDB_SIZE,
   SCST_USER_ALLOC_MEM,
   SCST_USER_ATTACH_SESS,
@@ -22,13 +23,15 @@ import type { Channel } from "../channel/channel.ts";
 import { outcomeOfError } from "../error-to-outcome.ts";
 import type { DeviceHandler } from "../handler.ts";
 import type { Block } from "../memory/arena.ts";
-import { checkCondition, type Outcome, taskSetFull } from "../outcome.ts";
+import { checkCondition, type Outcome, taskSetFull, type WriteSameRange } from "../outcome.ts";
 import { DeviceEvents } from "./events.ts";
 import { fetchExtendedCdb } from "./extended-cdb.ts";
-import { GETS_MAX, type GetCmdView, Mailbox, SENSE_LENGTH_MAX } from "./mailbox.ts";
+import { GETS_MAX, type GetCmdView, Mailbox, type ReplyView, SENSE_LENGTH_MAX } from "./mailbox.ts";
 import { parseCommand } from "./parse.ts";
 import { type CommandHost, NO_BYTES, SlotCommand } from "./scsi-command.ts";
 import { Sessions } from "./sessions.ts";
+
+type ExecReplyView = ReplyView["execReply"];
 
 /** What the loop tells of events that nobody waits for. */
 export type Report = (code: string, message: string, cause?: unknown) => void;
@@ -249,6 +252,7 @@ export class DeviceLoop implements CommandHost {
     execReply.status = outcome.status;
     execReply.senseLen = 0;
     execReply.psenseBuffer = 0;
+    if (outcome.writeSame !== undefined) this.#putRanges(execReply, outcome.writeSame);
     if (outcome.sense !== undefined) this.#putSense(execReply, outcome, outcome.sense);
     this.#count(command, good, responseLength);
     // The core does not take a buffer without data in it.
@@ -258,11 +262,16 @@ export class DeviceLoop implements CommandHost {
     this.#slots.push(command);
   }
 
-  #putSense(
-    execReply: ReturnType<Mailbox["nextReply"]>["execReply"],
-    outcome: Outcome,
-    condition: SenseCondition,
-  ): void {
+  /** An empty list means the range of the CDB, which the core knows. */
+  #putRanges(execReply: ExecReplyView, ranges: readonly WriteSameRange[]): void {
+    execReply.replyType = SCST_EXEC_REPLY_DO_WRITE_SAME;
+    if (ranges.length === 0) return;
+    const list = this.#mailbox.putRanges(ranges);
+    execReply.wsDescriptors = list.address;
+    execReply.wsDescriptorsLen = list.length;
+  }
+
+  #putSense(execReply: ExecReplyView, outcome: Outcome, condition: SenseCondition): void {
     const encode =
       this.#handler.options?.descriptorSense === true ? encodeDescriptorSense : encodeFixedSense;
     const sense = encode(condition, outcome.details).subarray(0, SENSE_LENGTH_MAX);

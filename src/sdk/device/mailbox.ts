@@ -2,11 +2,13 @@ import { ERRNO, errnoName } from "../../protocol/errno.ts";
 import { SystemError } from "../../protocol/errors.ts";
 import {
   SCST_USER_REPLY_AND_GET_MULTI,
+  ScstUserDataDescriptor,
   ScstUserGetCmd,
   ScstUserGetMulti,
   ScstUserReplyCmd,
 } from "../../protocol/scst/index.ts";
 import type { Channel } from "../channel/channel.ts";
+import { WRITE_SAME_RANGES_MAX, type WriteSameRange } from "../outcome.ts";
 
 export type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
 export type ReplyView = ReturnType<typeof ScstUserReplyCmd.view>;
@@ -17,9 +19,10 @@ export const GETS_MAX = 32;
 /** Replies given with one call. */
 export const REPLIES_MAX = 64;
 
-/** Room for the sense of one reply. */
+/** The longest sense of a reply. */
 export const SENSE_LENGTH_MAX = 252;
-const SENSE_ROOM = 256;
+/** Room beside each reply: for its sense, or for its WRITE SAME ranges and their end. */
+const SENSE_ROOM = (WRITE_SAME_RANGES_MAX + 1) * ScstUserDataDescriptor.size;
 
 /**
  * The memory that the handler's loop and the core exchange messages in: subcommands one way,
@@ -70,6 +73,20 @@ export class Mailbox {
     const at = (this.replyCount - 1) * SENSE_ROOM;
     this.#senses.set(sense, at);
     return this.#senseAddress + at;
+  }
+
+  /** Where a list of ranges for the reply that was made last goes: its address and length. */
+  putRanges(ranges: readonly WriteSameRange[]): { address: number; length: number } {
+    // A zero record ends the list.
+    const length = (ranges.length + 1) * ScstUserDataDescriptor.size;
+    const at = (this.replyCount - 1) * SENSE_ROOM;
+    this.#senses.fill(0, at, at + length);
+    for (const [i, { lba, blocks }] of ranges.entries()) {
+      const view = ScstUserDataDescriptor.view(this.#senses, at + i * ScstUserDataDescriptor.size);
+      view.usddLba = lba;
+      view.usddBlocks = blocks;
+    }
+    return { address: this.#senseAddress + at, length };
   }
 
   /**
