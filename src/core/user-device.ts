@@ -38,9 +38,12 @@ import { UserBackend } from "./user/backend.ts";
 import { readOptions, writeOptions } from "./user/options.ts";
 import { ReadyQueue } from "./user/ready-queue.ts";
 import { takeReply, unjam } from "./user/replies.ts";
-import { writeRequest } from "./user/requests.ts";
+import { type GetCmdView, writeRequest } from "./user/requests.ts";
 import type { UserCommand } from "./user/user-command.ts";
+import { ViewWindow } from "./user/view-window.ts";
 import type { UserMemory } from "./user-memory.ts";
+
+type MultiView = ReturnType<typeof ScstUserGetMulti.view>;
 
 /** The licences that the scst_user module takes. */
 const LICENSES: readonly string[] = [
@@ -72,9 +75,11 @@ export class UserDevice implements Deferred {
   #closed = false;
   #waking = false;
 
-  readonly #reply = ScstUserReplyCmd.view();
-  readonly #getCmd = ScstUserGetCmd.view();
-  readonly #multi = ScstUserGetMulti.view();
+  readonly #reply = new ViewWindow(ScstUserReplyCmd);
+  readonly #getCmd = new ViewWindow(ScstUserGetCmd);
+  readonly #multi = new ViewWindow(ScstUserGetMulti);
+  readonly #replies = new ViewWindow(ScstUserReplyCmd);
+  readonly #getCmds = new ViewWindow(ScstUserGetCmd);
 
   /**
    * @param memory the program's memory
@@ -220,66 +225,67 @@ export class UserDevice implements Deferred {
   #takeReplyAt(address: number, backend: UserBackend): number {
     const segment = this.#memory.find(address, ScstUserReplyCmd.size);
     if (segment === undefined) return -ERRNO.EFAULT;
-    this.#reply.at(address - segment.base, segment.bytes);
-    return takeReply(this.#reply, backend, this.#memory);
+    this.#reply.point(segment, address);
+    return takeReply(this.#reply.view(0), backend, this.#memory);
   }
 
   #replyAndGet(argument: number, backend: UserBackend): number {
     const segment = this.#memory.find(argument, ScstUserGetCmd.size);
     if (segment === undefined) return -ERRNO.EFAULT;
-    const view = this.#getCmd.at(argument - segment.base, segment.bytes);
+    this.#getCmd.point(segment, argument);
+    const view = this.#getCmd.view(0);
     if (view.preply !== 0) {
       const error = this.#takeReplyAt(view.preply, backend);
       if (error < 0) return error;
     }
-    return this.#handOut(backend) ? 0 : -ERRNO.EAGAIN;
+    return this.#handOut(view, backend) ? 0 : -ERRNO.EAGAIN;
   }
 
   #replyAndGetMulti(argument: number, backend: UserBackend): number {
     const segment = this.#memory.find(argument, ScstUserGetMulti.size);
     if (segment === undefined) return -ERRNO.EFAULT;
-    const multi = this.#multi.at(argument - segment.base, segment.bytes);
+    this.#multi.point(segment, argument);
+    const multi = this.#multi.view(0);
     const room = multi.cmdsCnt;
     multi.cmdsCnt = 0;
-    const error = this.#takeReplies(backend);
+    const error = this.#takeReplies(multi, backend);
     if (error < 0) return error;
 
     const first = argument + ScstUserGetMulti.size;
-    if (this.#memory.find(first, Math.max(0, room) * ScstUserGetCmd.size) === undefined) {
-      return -ERRNO.EFAULT;
-    }
+    const gets = this.#memory.find(first, Math.max(0, room) * ScstUserGetCmd.size);
+    if (gets === undefined) return -ERRNO.EFAULT;
+    this.#getCmds.point(gets, first);
     let count = 0;
-    while (count < room) {
-      this.#getCmd.at(first - segment.base + count * ScstUserGetCmd.size, segment.bytes);
-      if (!this.#handOut(backend)) break;
-      count++;
-    }
+    while (count < room && this.#handOut(this.#getCmds.view(count), backend)) count++;
     multi.cmdsCnt = count;
     return count === 0 && room > 0 ? -ERRNO.EAGAIN : 0;
   }
 
   /** In order, up to the first that is wrong. */
-  #takeReplies(backend: UserBackend): number {
-    const multi = this.#multi;
+  #takeReplies(multi: MultiView, backend: UserBackend): number {
     const { repliesCnt, preplies } = multi;
+    if (repliesCnt <= 0) return 0;
+    const segment = this.#memory.find(preplies, repliesCnt * ScstUserReplyCmd.size);
+    if (segment === undefined) return -ERRNO.EFAULT;
+    this.#replies.point(segment, preplies);
     for (let done = 0; done < repliesCnt; done++) {
-      const error = this.#takeReplyAt(preplies + done * ScstUserReplyCmd.size, backend);
+      const error = takeReply(this.#replies.view(done), backend, this.#memory);
       if (error < 0) {
         multi.repliesDone = done;
         return error;
       }
     }
-    multi.repliesDone = Math.max(0, repliesCnt);
+    multi.repliesDone = repliesCnt;
     return 0;
   }
 
-  /** Writes the next subcommand into `#getCmd`: false if there is none. */
-  #handOut(backend: UserBackend): boolean {
+  /** Writes the next subcommand into `view`: false if there is none. */
+  #handOut(view: GetCmdView, backend: UserBackend): boolean {
     for (;;) {
       const userCommand = this.#queue.take();
       if (userCommand === undefined) return false;
       if (endedMeanwhile(userCommand)) continue;
-      writeRequest(this.#getCmd, userCommand, backend);
+      writeRequest(view, userCommand, backend);
       userCommand.sent = true;
       userCommand.seen = true;
       return true;

@@ -29,7 +29,7 @@ import type { Nexus } from "../nexus.ts";
 import type { UserBackend } from "./backend.ts";
 import type { UserCommand } from "./user-command.ts";
 
-type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
+export type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
 
 const PARSE_CDB = ScstUserGetCmd.offsetOf("parseCmd.cdb");
 const ALLOC_CDB = ScstUserGetCmd.offsetOf("allocCmd.cdb");

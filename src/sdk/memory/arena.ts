@@ -118,8 +118,11 @@ export class Arena {
   }
 }
 
-/** Addresses of loopback memory begin here: far from 0, which means "none". */
-const LOOPBACK_BASE = 0x1000_0000_0000;
+/**
+ * Addresses of loopback memory begin here: not at 0, which means "none", and low, since numbers
+ * below 2^31 are the ones that V8 passes around without allocating.
+ */
+const LOOPBACK_BASE = 0x10_0000;
 
 /** Memory of this process under addresses of its own making. */
 export class LoopbackSource implements ArenaSource {

@@ -31,6 +31,8 @@ export interface PhaseHost {
   readonly log: Log;
   /** Closes the connection once what was sent has left. */
   fail(code: IscsiCode, message: string): void;
+  /** The last task under way is over. */
+  idle(): void;
 }
 
 /** Answers a request that comes whole: all but SCSI Command and Data-Out. */
@@ -341,6 +343,7 @@ export class FullFeature implements PduConsumer {
     this.#pool.push(task);
     if (lent) this.writer.borrow(command);
     else command.responseSent(delivered);
+    if (this.tasks.size === 0) this.host.idle();
   }
 }
 

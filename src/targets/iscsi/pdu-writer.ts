@@ -59,7 +59,7 @@ export class PduWriter {
   readonly #flights: Flight[] = [];
   readonly #spareFlights: Flight[] = [];
   #scheduled = false;
-  #closed = false;
+  #sealed = false;
 
   constructor(transport: Transport, batcher: Batcher) {
     this.#transport = transport;
@@ -186,12 +186,12 @@ export class PduWriter {
     slab.flights++;
     flight.slabs.push(slab);
     this.#flight = this.#spareFlights.pop() ?? { slabs: [], lenders: [] };
-    this.#flights.push(flight);
-    if (this.#closed) {
+    if (this.#sealed) {
       segments.length = 0;
-      this.#landed(false);
+      this.#settle(flight, false);
       return;
     }
+    this.#flights.push(flight);
     const last = segments.length - 1;
     if (last > 0) this.#transport.cork();
     for (let i = 0; i < last; i++) this.#transport.write(segments[i] as Uint8Array);
@@ -203,7 +203,10 @@ export class PduWriter {
   /** Flights land in the order in which they left. */
   readonly #landed = (delivered: boolean): void => {
     const flight = this.#flights.shift();
-    if (flight === undefined) return;
+    if (flight !== undefined) this.#settle(flight, delivered);
+  };
+
+  #settle(flight: Flight, delivered: boolean): void {
     const { slabs, lenders } = flight;
     for (const slab of slabs) this.#release(slab);
     slabs.length = 0;
@@ -217,7 +220,7 @@ export class PduWriter {
       }
     }
     this.#spareFlights.push(flight);
-  };
+  }
 
   #release(slab: Slab): void {
     slab.flights--;
@@ -231,9 +234,14 @@ export class PduWriter {
     }
   }
 
+  /** What comes from now on is dropped; what is under way still is. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
   /** The socket is gone: nothing will be sent any more, and nothing is needed any more. */
   close(): void {
-    this.#closed = true;
+    this.#sealed = true;
     while (this.#flights.length > 0) this.#landed(false);
     this.flush();
   }

@@ -25,7 +25,8 @@ const nothing: Run = () => good;
 
 /** No sense is pending: the core keeps unit attentions, and sense goes with its status. */
 const requestSense: Run = (_unit, command) => {
-  const encode = ((command.cdb[1] as number) & 0x01) === 0 ? encodeFixedSense : encodeDescriptorSense;
+  const encode =
+    ((command.cdb[1] as number) & 0x01) === 0 ? encodeFixedSense : encodeDescriptorSense;
   return command.reply(encode(SENSE.NO_ADDITIONAL_SENSE_INFORMATION));
 };
 

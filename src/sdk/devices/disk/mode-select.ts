@@ -78,11 +78,7 @@ function refuse(
 }
 
 /** Judges the whole list first: a list with a fault changes nothing. */
-function select(
-  unit: LogicalUnit,
-  list: Uint8Array,
-  header: ListHeader,
-): MaybePromise<Outcome> {
+function select(unit: LogicalUnit, list: Uint8Array, header: ListHeader): MaybePromise<Outcome> {
   if (header.mediumType !== 0) return invalidFieldInParameterList(header.mediumTypeByte);
   const refusal = refuseBlockDescriptor(unit, list, header);
   if (refusal !== undefined) return refusal;

@@ -15,8 +15,9 @@ export function invalidFieldInParameterList(byte: number, bit?: number): Outcome
   });
 }
 
+/** The core hands LBAs on as signed numbers: from 2^63 on they are negative, and not told. */
 export function lbaOutOfRange(lba: number): Outcome {
-  return checkCondition(SENSE.LBA_OUT_OF_RANGE, { information: unsignedLba(lba) });
+  return checkCondition(SENSE.LBA_OUT_OF_RANGE, lba < 0 ? undefined : { information: lba });
 }
 
 export const invalidOpcode: Outcome = Object.freeze(checkCondition(SENSE.INVALID_OPCODE));
@@ -49,9 +50,4 @@ export function writeFailed(error: unknown, lba?: number): Outcome {
 function errnoOf(error: unknown): number | undefined {
   const errno = (error as { errno?: unknown } | null)?.errno;
   return typeof errno === "number" ? Math.abs(errno) : undefined;
-}
-
-/** The core hands LBAs on as signed 64-bit numbers. */
-function unsignedLba(lba: number): number {
-  return lba < 0 ? lba + 2 ** 64 : lba;
 }

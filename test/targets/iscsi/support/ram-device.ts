@@ -1,0 +1,178 @@
+import type { Command } from "../../../../src/core/command.ts";
+import { DataBuffer } from "../../../../src/core/data-buffer.ts";
+import { Device } from "../../../../src/core/device.ts";
+import { executed, spaceReady } from "../../../../src/core/life-cycle.ts";
+import type { Nexus } from "../../../../src/core/nexus.ts";
+import { SENSE } from "../../../../src/protocol/scsi/index.ts";
+
+const BLOCK_SIZE = 512;
+
+/**
+ * A disk in memory, straight under the core: target driver tests need no handler. Its tests
+ * choose what is put off: buffers (`holdBuffers`) and execution (`holdExecution`).
+ */
+export class RamDevice extends Device {
+  readonly parsedBy = "core" as const;
+  readonly descriptorSense = false;
+  readonly writeProtected = false;
+  readonly medium: Uint8Array;
+  holdBuffers = false;
+  holdExecution = false;
+  readonly waitingForBuffers: Command[] = [];
+  readonly waitingForExecution: Command[] = [];
+  /** Buffers that commands have. */
+  bufferCount = 0;
+  readonly #free: DataBuffer[] = [];
+
+  constructor(name: string, blockCount = 16_384) {
+    super(name, 0, BLOCK_SIZE);
+    this.medium = new Uint8Array(blockCount * BLOCK_SIZE);
+  }
+
+  parse(): void {
+    // parsedBy says that the core does it.
+  }
+
+  allocate(command: Command): boolean {
+    if (this.holdBuffers) {
+      this.waitingForBuffers.push(command);
+      return false;
+    }
+    this.#give(command);
+    return true;
+  }
+
+  allocateCached(command: Command): void {
+    this.#give(command);
+  }
+
+  #give(command: Command): void {
+    this.bufferCount++;
+    const length = command.bufferLength;
+    const free = this.#free.pop();
+    command.buffer =
+      free !== undefined && free.bytes.length >= length
+        ? free
+        : new DataBuffer(0, new Uint8Array(length), -1);
+    // What is left of another command must not be seen.
+    command.buffer.bytes.fill(0xee);
+  }
+
+  /** Gives the buffers that were put off. */
+  giveBuffers(): void {
+    for (const command of this.waitingForBuffers.splice(0)) {
+      this.#give(command);
+      spaceReady(command);
+    }
+  }
+
+  exec(command: Command): void {
+    if (this.holdExecution) {
+      this.waitingForExecution.push(command);
+      return;
+    }
+    this.#execute(command);
+    executed(command);
+  }
+
+  /** Executes what was put off. */
+  execute(): void {
+    for (const command of this.waitingForExecution.splice(0)) {
+      this.#execute(command);
+      executed(command);
+    }
+  }
+
+  #execute(command: Command): void {
+    const { data, bufferLength: length } = command;
+    switch (command.cdb[0]) {
+      case 0x00: // TEST UNIT READY
+      case 0x35: // SYNCHRONIZE CACHE(10)
+        command.setGood(0);
+        return;
+      case 0x12: // INQUIRY
+        data.fill(0);
+        data.set([0, 0, 6, 2, 31].slice(0, length));
+        command.setGood(Math.min(length, 36));
+        return;
+      case 0x1a: // MODE SENSE(6)
+        data.fill(0);
+        data.set([3, 0, 0, 0].slice(0, length));
+        command.setGood(Math.min(length, 4));
+        return;
+      case 0x25: // READ CAPACITY(10)
+        new DataView(data.buffer, data.byteOffset).setUint32(0, this.#lastBlock);
+        new DataView(data.buffer, data.byteOffset).setUint32(4, BLOCK_SIZE);
+        command.setGood(8);
+        return;
+      case 0x9e: // READ CAPACITY(16)
+        data.fill(0);
+        new DataView(data.buffer, data.byteOffset).setUint32(4, this.#lastBlock);
+        new DataView(data.buffer, data.byteOffset).setUint32(8, BLOCK_SIZE);
+        command.setGood(Math.min(length, 32));
+        return;
+      case 0x28: // READ(10)
+      case 0x88: // READ(16)
+      case 0x2a: // WRITE(10)
+      case 0x8a: // WRITE(16)
+        this.#transfer(command);
+        return;
+      default:
+        command.setSense(SENSE.INVALID_OPCODE);
+    }
+  }
+
+  get #lastBlock(): number {
+    return this.medium.length / BLOCK_SIZE - 1;
+  }
+
+  #transfer(command: Command): void {
+    const start = command.lba * BLOCK_SIZE;
+    const { data } = command;
+    const end = start + command.bufferLength;
+    if (end > this.medium.length) {
+      command.setSense(SENSE.BLOCK_OUT_OF_RANGE);
+    } else if (command.cdb[0] === 0x28 || command.cdb[0] === 0x88) {
+      data.set(this.medium.subarray(start, end));
+      command.setGood(command.bufferLength);
+    } else {
+      this.medium.set(data, start);
+      command.setGood(0);
+    }
+  }
+
+  free(command: Command): boolean {
+    if (command.buffer !== undefined) {
+      this.bufferCount--;
+      this.#free.push(command.buffer);
+    }
+    return true;
+  }
+
+  takeBack(command: Command): boolean {
+    for (const list of [this.waitingForBuffers, this.waitingForExecution]) {
+      const index = list.indexOf(command);
+      if (index < 0) continue;
+      list.splice(index, 1);
+      return true;
+    }
+    return false;
+  }
+
+  attach(_nexus: Nexus, done: (attached: boolean) => void): void {
+    done(true);
+  }
+
+  detach(): void {
+    // Nothing is kept for a nexus.
+  }
+
+  taskManagementReceived(_request: unknown, _nexus: Nexus, done: () => void): void {
+    done();
+  }
+
+  taskManagementDone(_request: unknown, _nexus: Nexus, done: (result: number) => void): void {
+    done(0);
+  }
+}
+
