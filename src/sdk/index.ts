@@ -6,6 +6,10 @@ export {
   type RegisteredDevice,
   type RegisterOptions,
 } from "./device/register-device.ts";
+export { type Disk, disk, type DiskOptions } from "./devices/disk/disk.ts";
 export * from "./handler.ts";
 export * from "./outcome.ts";
 export type { BlockStore } from "./storage/block-store.ts";
+export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file-store.ts";
+export { memoryStore, type MemoryStoreOptions } from "./storage/memory-store.ts";
+export { nullStore } from "./storage/null-store.ts";

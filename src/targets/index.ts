@@ -1,4 +1,11 @@
 export {
+  type IscsiExport,
+  type IscsiLimits,
+  IscsiServer,
+  type IscsiServerOptions,
+  type PortalAddress,
+} from "./iscsi/index.ts";
+export {
   LocalInitiator,
   type LocalRequest,
   type LocalResponse,

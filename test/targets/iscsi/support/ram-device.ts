@@ -55,7 +55,7 @@ export class RamDevice extends Device {
         ? free
         : new DataBuffer(0, new Uint8Array(length), -1);
     // What is left of another command must not be seen.
-    command.buffer.bytes.fill(0xee);
+    command.buffer.bytes.fill(0xee, 0, length);
   }
 
   /** Gives the buffers that were put off. */
