@@ -60,7 +60,9 @@ function shorten(command: Command, length: number): SenseCondition | undefined {
   const { blockSize } = command.nexus!.device;
   command.wantedLength = command.bufferLength;
   const blocks = blockSize > 0 && (command.opFlags & SCST_LBA_NOT_VALID) === 0;
-  if (blocks && length % blockSize !== 0) return SENSE.INVALID_FIELD_IN_CDB;
+  if (blocks && length % blockSize !== 0) {
+    return SENSE.INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT;
+  }
   if (command.dataLength === command.bufferLength) command.dataLength = length;
   command.bufferLength = length;
   if (length === 0) command.dataDirection = SCST_DATA_NONE;

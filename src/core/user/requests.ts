@@ -100,7 +100,8 @@ function writeExec(view: GetCmdView, command: Command, backend: UserBackend): vo
   execCmd.partial = 0;
   execCmd.timeout = command.timeoutSeconds;
   // SCST lays the second buffer behind the pages of the first, and says so for all commands.
-  execCmd.pOutBuf = bufferLength === 0 ? 0 : pbuf + pagesOf(bufferLength);
+  const pages = delayed && !backend.reuses(command) ? 0 : pagesOf(bufferLength);
+  execCmd.pOutBuf = pbuf + pages;
   execCmd.outBufflen = command.outBufferLength;
   execCmd.sn = 0;
   execCmd.parentCmdH = 0;

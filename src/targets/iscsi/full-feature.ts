@@ -77,6 +77,7 @@ export class FullFeature implements PduConsumer {
   #immediateCount = 0;
   #stagingLength = 0;
   #ending: number = Ending.nothing;
+  #releasing = false;
 
   // The data segment that is streamed into a task.
   #task: Task | undefined;
@@ -216,17 +217,21 @@ export class FullFeature implements PduConsumer {
     if (this.#held.size > 0) this.#releaseHeld();
   }
 
-  /** The missing request may have come: what waited for it follows. */
+  /** The missing request may have come: what waited for it follows, in order. */
   #releaseHeld(): void {
-    const next = this.#held.take(this.window.expCmdSn);
-    if (next === undefined) return;
-    for (const { header: headerBytes, data } of next) {
-      const ahsLength = headerBytes.length - BHS_LENGTH;
-      const sink = this.header(headerBytes, 0, ahsLength, data.length);
-      if (sink === Sink.stream) this.data(data, 0, data.length);
-      // The end may release the next one in its turn.
-      this.end(headerBytes, 0, ahsLength, data);
+    if (this.#releasing) return;
+    this.#releasing = true;
+    for (;;) {
+      const next = this.#held.take(this.window.expCmdSn);
+      if (next === undefined) break;
+      for (const { header: headerBytes, data } of next) {
+        const ahsLength = headerBytes.length - BHS_LENGTH;
+        const sink = this.header(headerBytes, 0, ahsLength, data.length);
+        if (sink === Sink.stream) this.data(data, 0, data.length);
+        this.end(headerBytes, 0, ahsLength, data);
+      }
     }
+    this.#releasing = false;
   }
 
   badData(bytes: Uint8Array, at: number): void {

@@ -38,7 +38,8 @@ export class HeldRequests {
   add(cmdSn: number | undefined, tag: number, header: Uint8Array, data: Uint8Array): boolean {
     this.#length += header.length + data.length;
     if (this.#length > this.#lengthMax) return false;
-    const pdu = { header: header.slice(), data: data.slice() };
+    // A Buffer's slice would be no copy.
+    const pdu = { header: new Uint8Array(header), data: new Uint8Array(data) };
     if (cmdSn === undefined) {
       this.#byTag.get(tag)?.push(pdu);
       return true;

@@ -108,11 +108,7 @@ export class LoginPhase implements PduConsumer {
     this.#host.fail(code, message);
   }
 
-  #answer(
-    fields: LoginFields,
-    reply: LoginReply & { failure?: undefined },
-    tsih: number,
-  ): void {
+  #answer(fields: LoginFields, reply: LoginReply & { failure?: undefined }, tsih: number): void {
     const pdu = this.#begin(fields, tsih);
     pdu.transit = reply.transit;
     pdu.currentStage = fields.currentStage;
@@ -132,7 +128,8 @@ export class LoginPhase implements PduConsumer {
   #begin(fields: LoginFields, tsih: number): typeof response {
     const pdu = response.at(this.#writer.begin(), this.#writer.bytes);
     pdu.opcode = Opcode.loginResponse;
-    for (let i = 0; i < 6; i++) pdu.isid[i] = Number.parseInt(fields.isid.slice(2 * i, 2 * i + 2), 16);
+    for (let i = 0; i < 6; i++)
+      pdu.isid[i] = Number.parseInt(fields.isid.slice(2 * i, 2 * i + 2), 16);
     pdu.tsih = tsih;
     pdu.initiatorTaskTag = fields.initiatorTaskTag;
     pdu.statSn = this.#statSn;

@@ -1,10 +1,5 @@
 import { ProtocolError } from "../../protocol/errors.ts";
-import {
-  decodeText,
-  encodeText,
-  LoginStatus,
-  type TextPair,
-} from "../../protocol/iscsi/index.ts";
+import { decodeText, encodeText, LoginStatus, type TextPair } from "../../protocol/iscsi/index.ts";
 import { type LoginFailure, loginFailure } from "./errors.ts";
 import type { IscsiLimits } from "./limits.ts";
 import { LOGIN_TABLE, loginEvent, type LoginState, type LoginStep } from "./login-table.ts";

@@ -100,9 +100,7 @@ export class PduReader {
 
   #keepHeader(): void {
     const length = BHS_LENGTH + this.#ahsLength;
-    this.#own.set(
-      this.#headerBytes.subarray(this.#headerOffset, this.#headerOffset + length),
-    );
+    this.#own.set(this.#headerBytes.subarray(this.#headerOffset, this.#headerOffset + length));
     this.#headerBytes = this.#own;
     this.#headerOffset = 0;
   }
@@ -199,9 +197,9 @@ export class PduReader {
   #collectData(chunk: Uint8Array, at: number, count: number, length: number): void {
     if (count === this.#dataLength) {
       this.#whole = chunk.subarray(at, at + count);
-      // With its padding in another chunk the data have to be kept.
+      // With its padding in another chunk the data have to be copied (a Buffer's slice is none).
       if (this.#tailLength > 0 && at + count + this.#tailLength > length) {
-        this.#whole = this.#whole.slice();
+        this.#whole = new Uint8Array(this.#whole);
       }
       return;
     }

@@ -18,9 +18,7 @@ export interface PortalAddress {
 export type Accept = (transport: Transport) => TransportEvents | undefined;
 
 /** A socket that still has its handle, which a second socket can take over. */
-interface SocketWithHandle {
-  _handle: object | null;
-}
+type SocketWithHandle = Record<"_handle", object | null>;
 
 /** A TCP port that accepts iSCSI connections. The only file here that knows sockets. */
 export class Portal {

@@ -41,6 +41,11 @@ const RUNS: Readonly<Record<string, Run>> = {
   "MODE SENSE(10)": modeSense10,
   "START STOP UNIT": startStopUnit,
   "PREVENT ALLOW MEDIUM REMOVAL": nothing,
+  // The core keeps the reservation; the disk is only told.
+  "RESERVE(6)": nothing,
+  "RESERVE(10)": nothing,
+  "RELEASE(6)": nothing,
+  "RELEASE(10)": nothing,
   "READ CAPACITY(10)": readCapacity10,
   "READ CAPACITY(16)": readCapacity16,
   "READ(6)": read6,
@@ -65,16 +70,13 @@ const RUNS: Readonly<Record<string, Run>> = {
 };
 
 /**
- * What the core carries out itself, so that REPORT SUPPORTED OPERATION CODES has it. Where one
- * comes through all the same (reservations, which the core tells of) there is nothing to do.
+ * What the core carries out itself: REPORT SUPPORTED OPERATION CODES lists it too. A core that
+ * learns another command has it added here; one that comes through all the same is refused.
  */
-const CORE_RUNS: readonly RegExp[] = [
-  /^RESERVE\(/,
-  /^RELEASE\(/,
-  /^PERSISTENT RESERVE (IN|OUT), (?!REPLACE)/,
-  /^REPORT LUNS$/,
-  /^REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS$/,
-  /^COMPARE AND WRITE$/,
+const RUN_BY_THE_CORE: readonly string[] = [
+  "REPORT LUNS",
+  "REPORT TARGET PORT GROUPS",
+  "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
 ];
 
 /** All that an initiator can send to a disk, by opcode and service action. */
@@ -87,7 +89,7 @@ export const SUPPORTED_COMMANDS: readonly SupportedCommand[] = commandsOf(DEVICE
 
 function runOf({ name }: Command): Run | undefined {
   if (Object.hasOwn(RUNS, name)) return RUNS[name];
-  return CORE_RUNS.some((pattern) => pattern.test(name)) ? nothing : undefined;
+  return RUN_BY_THE_CORE.includes(name) ? () => invalidOpcode : undefined;
 }
 
 /** An opcode without service actions, or the service actions of one. */
@@ -122,7 +124,7 @@ export function findSupported(cdb: Uint8Array) {
 }
 
 // A name that no command has would be an opcode that silently is not there.
-for (const name of Object.keys(RUNS)) {
+for (const name of [...Object.keys(RUNS), ...RUN_BY_THE_CORE]) {
   if (!SUPPORTED_COMMANDS.some(({ command }) => command.name === name)) {
     throw new UsageError("DISK_COMMANDS", `there is no command ${name} among those of disks`);
   }

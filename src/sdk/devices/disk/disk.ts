@@ -1,12 +1,22 @@
 import { UsageError } from "../../../protocol/errors.ts";
-import { DEVICE_TYPE, ROTATION_RATE_NON_ROTATING } from "../../../protocol/scsi/index.ts";
-import type { DeviceHandler, DeviceOptions, MaybePromise, ScsiCommand } from "../../handler.ts";
-import type { Outcome } from "../../outcome.ts";
+import {
+  DEVICE_TYPE,
+  findCommand,
+  ROTATION_RATE_NON_ROTATING,
+} from "../../../protocol/scsi/index.ts";
+import type {
+  DeviceHandler,
+  DeviceOptions,
+  MaybePromise,
+  ParseCommand,
+  ScsiCommand,
+} from "../../handler.ts";
+import { good, type Outcome } from "../../outcome.ts";
 import type { BlockStore } from "../../storage/block-store.ts";
 import { findSupported, SUPPORTED_COMMANDS } from "./command-table.ts";
 import { diskIdentity } from "./identity.ts";
 import { LogicalUnit, SCRATCH_BYTES } from "./logical-unit.ts";
-import { invalidFieldInCdb } from "./refusals.ts";
+import { invalidFieldInCdb, invalidOpcode } from "./refusals.ts";
 
 export interface DiskOptions {
   /** Bytes of a logical block: a power of two from 512 to 64 KiB. 512 by default. */
@@ -108,6 +118,11 @@ export class Disk implements DeviceHandler {
     const wrong = row.rule.check(cdb);
     if (wrong >= 0) return invalidFieldInCdb(wrong >> 3, wrong & 7);
     return row.run(this.#unit, command, row);
+  }
+
+  /** With `parse: "call"` or `"exception"`: the core's reading is right wherever it has one. */
+  parse({ cdb }: ParseCommand): Outcome {
+    return findCommand(cdb, this.type) === undefined ? invalidOpcode : good;
   }
 
   /** Makes what was written durable and closes the store, which also happens if that fails. */

@@ -17,6 +17,8 @@ export interface DiskIdentity {
 }
 
 const SERIAL_CHARACTERS_MAX = 64;
+/** The package's version, major and minor. */
+const REVISION = "0.1";
 
 /** Checks the parts that are given, and derives the others from the device's name. */
 export function diskIdentity(
@@ -28,7 +30,7 @@ export function diskIdentity(
   return {
     vendor: checkText("vendor", given.vendor ?? "SCST_TS", 8),
     product: checkText("product", given.product ?? printable(name).slice(0, 16), 16),
-    revision: checkText("revision", given.revision ?? "0001", 4),
+    revision: checkText("revision", given.revision ?? REVISION, 4),
     serial,
     naa: locallyAssigned(serial),
   };

@@ -16,7 +16,7 @@ import {
   WRITE_SAME_BYTES_MAX,
 } from "./logical-unit.ts";
 
-/** COMPARE AND WRITE is the core's: its length has one byte. */
+/** NUMBER OF LOGICAL BLOCKS of COMPARE AND WRITE has one byte. */
 const COMPARE_AND_WRITE_BLOCKS_MAX = 0xff;
 
 /** The VPD pages of a disk by PAGE CODE, ascending. */
@@ -54,11 +54,15 @@ function deviceIdentification({ identity }: LogicalUnit): Uint8Array {
   ]);
 }
 
-function blockLimits({ blockSize, physicalBlockSize }: LogicalUnit): Uint8Array {
+function blockLimits(unit: LogicalUnit): Uint8Array {
+  const { blockSize, physicalBlockSize, supportedCommands } = unit;
+  const comparesAndWrites = supportedCommands.some(({ command }) => {
+    return command.name === "COMPARE AND WRITE";
+  });
   return BlockLimitsVpdPage.encode({
     ...head(VPD_PAGE.BLOCK_LIMITS, BlockLimitsVpdPage.size),
     wsnz: true,
-    maximumCompareAndWriteLength: COMPARE_AND_WRITE_BLOCKS_MAX,
+    maximumCompareAndWriteLength: comparesAndWrites ? COMPARE_AND_WRITE_BLOCKS_MAX : 0,
     optimalTransferLengthGranularity: physicalBlockSize / blockSize,
     maximumTransferLength: TRANSFER_BYTES_MAX / blockSize,
     optimalTransferLength: TRANSFER_BYTES_OPTIMAL / blockSize,

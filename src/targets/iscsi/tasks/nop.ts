@@ -1,4 +1,10 @@
-import { NopIn, NopOut, Opcode, RejectReason, RESERVED_TAG } from "../../../protocol/iscsi/index.ts";
+import {
+  NopIn,
+  NopOut,
+  Opcode,
+  RejectReason,
+  RESERVED_TAG,
+} from "../../../protocol/iscsi/index.ts";
 import type { FullFeature } from "../full-feature.ts";
 
 const request = NopOut.view();

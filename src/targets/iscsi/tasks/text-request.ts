@@ -116,7 +116,7 @@ export class TextExchange {
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.length === 0) return second.slice();
+  if (first.length === 0) return new Uint8Array(second);
   if (second.length === 0) return first;
   const both = new Uint8Array(first.length + second.length);
   both.set(first);
