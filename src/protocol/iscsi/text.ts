@@ -16,7 +16,7 @@ export interface TextLimits {
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
-const KEY = /^[A-Z][A-Za-z0-9.+@_#-]*$/;
+const KEY = /^[A-Za-z][A-Za-z0-9.+@_#-]*$/;
 const NUL = 0;
 const EQUALS = 0x3d;
 
@@ -62,7 +62,7 @@ function decodePair(bytes: Uint8Array, start: number, end: number): TextPair {
     throw new ProtocolError(
       "ISCSI_TEXT_KEY",
       `key ${JSON.stringify(key.slice(0, TEXT_KEY_LENGTH_MAX))} at byte ${start}: a key is a ` +
-        `capital letter and at most ${TEXT_KEY_LENGTH_MAX - 1} letters, digits or . - + @ _ #`,
+        `letter and at most ${TEXT_KEY_LENGTH_MAX - 1} letters, digits or . - + @ _ #`,
     );
   }
   if (end - equals - 1 > TEXT_VALUE_LENGTH_MAX) {

@@ -26,6 +26,8 @@ const unionOf = Symbol("union");
 interface InUnion {
   readonly union: object;
   readonly alternative: number;
+  /** The union in that alternative, where it is in one. */
+  readonly inner: InUnion | undefined;
 }
 
 /**
@@ -41,7 +43,8 @@ export function union<const A extends readonly Fields[]>(...alternatives: A): Me
     for (const [name, field] of Object.entries(members)) {
       if (name in fields)
         throw new UsageError("LAYOUT", `two alternatives of a union have a ${name}`);
-      fields[name] = { ...field, [unionOf]: { union: whole, alternative } } as Field;
+      const member: InUnion = { union: whole, alternative, inner: memberOf(field) };
+      fields[name] = { ...field, [unionOf]: member } as Field;
     }
   }
   return fields as Merge<A>;
@@ -109,10 +112,10 @@ function placeUnion(
   const offset = roundUp(start, align);
   const alternatives = new Map<number, (readonly [string, Field])[]>();
   for (const [name, field] of members) {
-    const alternative = memberOf(field)!.alternative;
+    const { alternative, inner } = memberOf(field)!;
     const fields = alternatives.get(alternative) ?? [];
     alternatives.set(alternative, fields);
-    fields.push([name, { ...field, [unionOf]: undefined } as Field]);
+    fields.push([name, { ...field, [unionOf]: inner } as Field]);
   }
   let end = offset;
   for (const fields of alternatives.values()) {

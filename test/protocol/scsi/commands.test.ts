@@ -46,6 +46,7 @@ const parses: readonly ParseRow[] = [
   ["8f 02 0000000000000010 00000008 00 00", "VERIFY(16)", 16, 4096, 4096, OUT],
   ["41 00 00000000 00 0008 00", "WRITE SAME(10)", 0, 4096, 512, OUT],
   ["93 08 0000000000000000 00000008 00 00", "WRITE SAME(16)", 0, 4096, 512, OUT],
+  ["93 01 0000000000000000 00000008 00 00", "WRITE SAME(16)", 0, 4096, 0, NONE],
   ["93 09 0000000000000000 00000008 00 00", "WRITE SAME(16)", 0, 4096, 0, NONE],
   // The range may be longer than a buffer: only one block is sent.
   ["93 00 0000000000000000 ffffffff 00 00", "WRITE SAME(16)", 0, 0xffff_ffff * 512, 512, OUT],
@@ -86,12 +87,11 @@ const parses: readonly ParseRow[] = [
 type RefusalRow = readonly [string, string, keyof typeof SENSE, number, number];
 
 const refusals: readonly RefusalRow[] = [
-  ["28 20 00000010 00 0008 00", "READ(10)", "INVALID_FIELD_IN_CDB", 1, 5],
-  ["2a e0 00000010 00 0008 00", "WRITE(10)", "INVALID_FIELD_IN_CDB", 1, 5],
-  ["2f 20 00000010 00 0008 00", "VERIFY(10)", "INVALID_FIELD_IN_CDB", 1, 5],
+  ["28 20 00000010 00 0008 00", "READ(10)", "INVALID_FIELD_IN_CDB", 1, 7],
+  ["2a e0 00000010 00 0008 00", "WRITE(10)", "INVALID_FIELD_IN_CDB", 1, 7],
+  ["2f 20 00000010 00 0008 00", "VERIFY(10)", "INVALID_FIELD_IN_CDB", 1, 7],
   ["2f 04 00000010 00 0008 00", "VERIFY(10)", "INVALID_FIELD_IN_CDB", 1, 2],
   ["41 10 00000000 00 0008 00", "WRITE SAME(10)", "INVALID_FIELD_IN_CDB", 1, 4],
-  ["93 01 0000000000000000 00000008 00 00", "WRITE SAME(16)", "INVALID_FIELD_IN_CDB", 1, 0],
   ["88 00 0000000000000000 00400000 00 00", "READ(16)", "LBA_OUT_OF_RANGE", -1, -1],
   ["88 00 ffffffffffffffff 00000001 00 00", "READ(16)", "LBA_OUT_OF_RANGE", -1, -1],
   [

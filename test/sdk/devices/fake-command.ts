@@ -2,11 +2,12 @@ import {
   DEVICE_TYPE,
   findCommand,
   parsedCommand,
+  type SenseDetails,
   statusName,
 } from "../../../src/protocol/scsi/index.ts";
 import { SCST_DATA_NONE, SCST_DATA_READ } from "../../../src/protocol/scst/constants.ts";
 import type { DeviceHandler, DeviceSession, ScsiCommand } from "../../../src/sdk/handler.ts";
-import { good, type Outcome, type SenseDetails } from "../../../src/sdk/outcome.ts";
+import { good, type Outcome } from "../../../src/sdk/outcome.ts";
 
 /** What the initiator would see. */
 export interface Answer {

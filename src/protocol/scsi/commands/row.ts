@@ -163,7 +163,7 @@ export class DeviceCommand implements Command {
     }
     // Protection information is not there to be asked for.
     if (this.#protectByte >= 0 && ((cdb[this.#protectByte] as number) & 0xe0) !== 0) {
-      return invalidField(into, this.#protectByte, 5);
+      return invalidField(into, this.#protectByte, 7);
     }
     if (into.bufferLength > BUFFER_LENGTH_MAX) {
       return this.#inBlocks ? SENSE.LBA_OUT_OF_RANGE : invalidField(into, length.at);

@@ -42,8 +42,7 @@ export function writeSame(
   const unmap = (flags & 0x08) !== 0;
   // In WRITE SAME(10) the bit is obsolete (RELADR).
   const ndob = cdb[0] === 0x93 && (flags & 0x01) !== 0;
-  // SCST takes NDOB only together with UNMAP.
-  if (!unmap && (anchor || ndob)) return invalidField(into, 1, ndob ? 0 : 4);
+  if (anchor && !unmap) return invalidField(into, 1, 4);
   into.bufferLength = ndob ? 0 : blockSize;
   return undefined;
 }

@@ -28,7 +28,8 @@ function standardInquiry(unit: LogicalUnit, transportVersion: number): Uint8Arra
     peripheralQualifier: PERIPHERAL_QUALIFIER.CONNECTED,
     peripheralDeviceType: DEVICE_TYPE.DISK,
     rmb: unit.removable,
-    version: INQUIRY_VERSION.SPC_5,
+    // SPC-4 and SBC-3, as hosts know them; what SPC-5 and SBC-4 add is answered all the same.
+    version: INQUIRY_VERSION.SPC_4,
     hisup: true,
     responseDataFormat: 2,
     additionalLength: StandardInquiry.size - 5,
@@ -36,10 +37,10 @@ function standardInquiry(unit: LogicalUnit, transportVersion: number): Uint8Arra
     t10VendorIdentification: vendor,
     productIdentification: product,
     productRevisionLevel: revision,
-    // SPC-5: architecture, transport, primary commands, device type.
+    // SPC-4: architecture, transport, primary commands, device type.
     versionDescriptor1: VERSION_DESCRIPTOR.SAM_5,
     versionDescriptor2: transportVersion,
-    versionDescriptor3: VERSION_DESCRIPTOR.SPC_5,
-    versionDescriptor4: VERSION_DESCRIPTOR.SBC_4,
+    versionDescriptor3: VERSION_DESCRIPTOR.SPC_4,
+    versionDescriptor4: VERSION_DESCRIPTOR.SBC_3,
   });
 }

@@ -17,6 +17,9 @@ import type { LogicalUnit } from "./logical-unit.ts";
 import { modePage } from "./mode-pages.ts";
 import { invalidFieldInCdb, invalidFieldInParameterList, writeFailed } from "./refusals.ts";
 
+/** Eight bytes of FFh, as a double. */
+const LONG_LBA_ALL_ONES = 2 ** 64;
+
 /** What both headers of a mode parameter list say. */
 interface ListHeader {
   readonly size: number;
@@ -111,7 +114,7 @@ function refuseBlockDescriptor(
     ? LongLbaBlockDescriptor.view(list, at)
     : ShortLbaBlockDescriptor.view(list, at);
   // SBC-4, "Mode parameter block descriptors": zero, and all ones, leave the capacity as it is.
-  const all = longLba ? 0xffff_ffff_ffff_ffff : 0xffff_ffff;
+  const all = longLba ? LONG_LBA_ALL_ONES : 0xffff_ffff;
   if (blocks !== 0 && blocks < all && blocks !== unit.blocks) {
     return invalidFieldInParameterList(at + layout.offsetOf("numberOfLogicalBlocks"));
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
 import {
@@ -31,7 +32,7 @@ describe("INQUIRY", () => {
       peripheralQualifier: 0,
       peripheralDeviceType: 0,
       rmb: false,
-      version: 7,
+      version: 6,
       hisup: true,
       responseDataFormat: 2,
       additionalLength: 91,
@@ -39,8 +40,16 @@ describe("INQUIRY", () => {
       t10VendorIdentification: "SCST_TS",
       productIdentification: "disk1",
       versionDescriptor2: 0x0960,
-      versionDescriptor4: 0x0600,
+      versionDescriptor4: 0x04c0,
     });
+  });
+
+  test("the revision is the package's version", async () => {
+    const path = new URL("../../../../package.json", import.meta.url);
+    const { version } = JSON.parse(readFileSync(path, "utf8")) as { version: string };
+    const { data } = await execute(newDisk(), "12 00 00 00 ff 00");
+    const { productRevisionLevel } = StandardInquiry.view(data);
+    expect(version.startsWith(`${productRevisionLevel}.`)).toBe(true);
   });
 
   test("the identity as it is given", async () => {
@@ -81,9 +90,7 @@ describe("INQUIRY", () => {
     const t10 = Buffer.from(`SCST_TS ${SERIAL}-disk1`);
     const length = t10.length.toString(16).padStart(2, "0");
     const head = same(`00 83 00${(t10.length + 16).toString(16)} 02 01 00 ${length}`);
-    expect(text(data)).toMatch(
-      new RegExp(`^${head}${t10.toString("hex")}01030008` + "3[0-9a-f]{15}$"),
-    );
+    expect(text(data)).toMatch(new RegExp(`^${head}${t10.toString("hex")}010300083[0-9a-f]{15}$`));
   });
 
   test("serial numbers come from the name, and the NAA from the serial number", async () => {
@@ -118,7 +125,8 @@ describe("INQUIRY", () => {
       expect(data.length).toBe(64);
       expect(BlockLimitsVpdPage.view(data)).toMatchObject({
         wsnz: true,
-        maximumCompareAndWriteLength: 255,
+        // The core has no COMPARE AND WRITE yet.
+        maximumCompareAndWriteLength: 0,
         optimalTransferLengthGranularity,
         maximumTransferLength,
         optimalTransferLength,
@@ -189,6 +197,11 @@ describe("commands that do little", () => {
   });
 });
 
+/** The core's own: the disk never sees it. */
+const REPORT_LUNS = 0xa0;
+/** The service action of REPORT SUPPORTED OPERATION CODES. */
+const RSOC = 0x0c;
+
 const one = (options: number, opcode: string, action = "0000") =>
   `a3 0c ${options.toString(16).padStart(2, "0")} ${opcode} ${action} 00000400 00 00`;
 
@@ -236,10 +249,11 @@ describe("REPORT SUPPORTED OPERATION CODES", () => {
       const actions = listed.get(opcode);
       const cdb = new Uint8Array(16);
       cdb[0] = opcode;
-      cdb[1] = actions?.[0] ?? 0;
+      // Of MAINTENANCE IN the disk has one service action, the core the others.
+      cdb[1] = actions?.includes(RSOC) ? RSOC : (actions?.[0] ?? 0);
       const command = new FakeCommand(cdb, 512);
       const { sense } = await handler.exec(command);
-      const refused = sense?.asc === 0x20;
+      const refused = sense?.asc === 0x20 && opcode !== REPORT_LUNS;
       expect([opcode.toString(16), refused]).toEqual([opcode.toString(16), actions === undefined]);
     }
   });

@@ -108,12 +108,9 @@ describe("MODE SENSE", () => {
 });
 
 const PAGE_AT = 4;
-const LISTS: readonly (readonly [
-  name: string,
-  list: string,
-  expected: object,
-  pointer?: object,
-])[] = [
+type ListRow = [name: string, list: string, expected: object, pointer?: object];
+
+const LISTS: readonly ListRow[] = [
   ["nothing", "", EXPECT_GOOD],
   ["only a header", "00 00 00 00", EXPECT_GOOD],
   ["WP and the mode data length as they were read", "1f 00 90 00", EXPECT_GOOD],
@@ -181,7 +178,7 @@ const select = (list: string) => {
 };
 
 describe("MODE SELECT", () => {
-  test.each(LISTS)("%s", async (_name, list, expected, pointer) => {
+  test.each<ListRow>(LISTS)("%s", async (...[_name, list, expected, pointer]) => {
     const { handler } = newDisk();
     const { cdb, dataOut } = select(list);
     const answer = await execute(handler, cdb, { dataOut });

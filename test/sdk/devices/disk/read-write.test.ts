@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { SystemError } from "../../../../src/protocol/errors.ts";
-import { disk } from "../../../../src/sdk/devices/disk/disk.ts";
+import { disk, type DiskOptions } from "../../../../src/sdk/devices/disk/disk.ts";
 import { memoryStore } from "../../../../src/sdk/storage/memory-store.ts";
 import {
   execute,
@@ -12,11 +12,11 @@ import {
   EXPECT_WRITE_PROTECTED,
   inCdb,
 } from "../fake-command.ts";
-import { logStore } from "../log-store.ts";
+import { type LogStore, logStore } from "../log-store.ts";
 
 const BLOCKS = 0x1000;
 
-function newDisk(options: Parameters<typeof disk>[1] = {}) {
+function newDisk(options: DiskOptions = {}) {
   const store = logStore(memoryStore(BLOCKS * (options.blockSize ?? 512)));
   return { store, handler: disk(store, { name: "disk1", ...options }) };
 }
@@ -81,7 +81,9 @@ describe("READ and WRITE", () => {
 });
 
 const LAST = "00000fff";
-const RANGES: readonly (readonly [name: string, cdb: string, expected: object, lba?: number])[] = [
+type RangeRow = [name: string, cdb: string, expected: object, lba?: number];
+
+const RANGES: readonly RangeRow[] = [
   ["the last block", `28 00 ${LAST} 00 0001 00`, EXPECT_GOOD],
   ["nothing behind the last block", "28 00 00001000 00 0000 00", EXPECT_GOOD],
   ["nothing further on", "28 00 00001001 00 0000 00", EXPECT_LBA_OUT_OF_RANGE, 0x1001],
@@ -104,7 +106,7 @@ const RANGES: readonly (readonly [name: string, cdb: string, expected: object, l
 ];
 
 describe("LBA range", () => {
-  test.each(RANGES)("%s", async (_name, cdb, expected, lba) => {
+  test.each<RangeRow>(RANGES)("%s", async (...[_name, cdb, expected, lba]) => {
     const { store, handler } = newDisk();
     const answer = await execute(handler, cdb);
     expect(answer).toMatchObject(expected);
@@ -185,7 +187,6 @@ const CACHES: readonly (readonly [
 ])[] = [
   ["write back, WRITE", {}, WRITE, ["write 512+512"]],
   ["write back, WRITE with FUA", {}, WRITE_FUA, ["write 512+512 fua"]],
-  ["write back, WRITE(6) to an LBA with the bit of FUA", {}, "0a 080000 01 00", []],
   ["write back, SYNCHRONIZE CACHE", {}, FLUSH, ["flush"]],
   ["write back, stop", {}, "1b 00 00 00 00 00", ["flush"]],
   ["write back, stop with NO_FLUSH", {}, "1b 00 00 00 04 00", []],
@@ -220,6 +221,13 @@ describe("durability", () => {
     const { store, handler } = newDisk(options);
     await execute(handler, cdb);
     expect(store.calls).toEqual(calls);
+  });
+
+  test("READ(6) and WRITE(6): the bit of FUA belongs to the LBA", async () => {
+    const store = logStore(memoryStore(2 ** 30));
+    await execute(disk(store), "0a 080000 01 00");
+    await execute(disk(store), "08 080000 01 00");
+    expect(store.calls).toEqual(["write 268435456+512", "read 268435456+512"]);
   });
 
   test("IMMED is answered before the flush is done, a flush that need not wait is not", async () => {
@@ -269,24 +277,20 @@ const error = (code: string, errno: number) => new SystemError(code, errno, "inj
 const EIO = error("EIO", 5);
 const READ = "28 00 00000010 00 0001 00";
 
-const FAILURES: readonly (readonly [
-  name: string,
-  fail: object,
-  cdb: string,
-  sense: string,
-  lba?: number,
-])[] = [
+type FailureRow = [name: string, fail: LogStore["fail"], cdb: string, sense: string, lba?: number];
+
+const FAILURES: readonly FailureRow[] = [
   ["READ, EIO", { read: EIO }, READ, "3/11/00", 0x10],
   ["WRITE, EIO", { write: EIO }, "2a 00 00000010 00 0001 00", "3/0C/00", 0x10],
   ["WRITE, ENOSPC", { write: error("ENOSPC", 28) }, WRITE, "7/27/07", 1],
   ["WRITE, EDQUOT", { write: error("EDQUOT", 122) }, WRITE, "7/27/07", 1],
-  ["WRITE, EROFS", { write: error("EROFS", 30) }, WRITE, "7/27/00", undefined],
+  ["WRITE, EROFS", { write: error("EROFS", 30) }, WRITE, "7/27/00"],
   ["VERIFY, EIO", { read: EIO }, "2f 00 00000010 00 0001 00", "3/11/00", 0x10],
   ["WRITE AND VERIFY, EIO writing", { write: EIO }, "2e 00 00000010 00 0001 00", "3/0C/00", 0x10],
   ["WRITE AND VERIFY, EIO reading", { read: EIO }, "2e 00 00000010 00 0001 00", "3/11/00", 0x10],
   ["WRITE SAME, EIO", { write: EIO }, "41 00 00000010 00 0001 00", "3/0C/00", 0x10],
-  ["SYNCHRONIZE CACHE, EIO", { flush: EIO }, FLUSH, "3/0C/00", undefined],
-  ["stop, EIO", { flush: EIO }, "1b 00 00 00 00 00", "3/0C/00", undefined],
+  ["SYNCHRONIZE CACHE, EIO", { flush: EIO }, FLUSH, "3/0C/00"],
+  ["stop, EIO", { flush: EIO }, "1b 00 00 00 00 00", "3/0C/00"],
   ["READ with FUA, EIO of the flush", { flush: EIO }, "28 08 00000010 00 0001 00", "3/0C/00"],
 ];
 
@@ -294,7 +298,7 @@ describe.each([
   ["thrown", false],
   ["rejected", true],
 ])("errors of the store, %s", (_how, later) => {
-  test.each(FAILURES)("%s", async (_name, fail, cdb, sense, lba) => {
+  test.each<FailureRow>(FAILURES)("%s", async (...[_name, fail, cdb, sense, lba]) => {
     const { store, handler } = newDisk();
     store.later = later;
     store.fail = fail;
@@ -312,7 +316,7 @@ describe.each([
 });
 
 describe("options", () => {
-  test.each([
+  test.each<[options: DiskOptions & { size?: number }, code: string]>([
     [{ blockSize: 511 }, "DISK_BLOCK_SIZE"],
     [{ blockSize: 1000 }, "DISK_BLOCK_SIZE"],
     [{ blockSize: 131072 }, "DISK_BLOCK_SIZE"],
@@ -322,7 +326,7 @@ describe("options", () => {
     [{ vendor: "NINECHARS" }, "DISK_IDENTITY"],
     [{ serial: "" }, "DISK_IDENTITY"],
     [{ product: "ü" }, "DISK_IDENTITY"],
-  ])("%o is refused", ({ size = 1 << 20, ...options }: { size?: number }, code) => {
+  ])("%o is refused", ({ size = 1 << 20, ...options }, code) => {
     expect(() => disk(memoryStore(size), options)).toThrow(expect.objectContaining({ code }));
   });
 });

@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+
+import { UsageError } from "scst-user";
+
+import { type Options, parseOptions, type Request, USAGE } from "./options.ts";
+import { showRates } from "./rates.ts";
+import { FileioTarget } from "./target.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
+  let request: Request;
+  try {
+    request = parseOptions(words);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    tell(error.message);
+    tell("try fileio_tgt --help");
+    return EXIT_USAGE;
+  }
+  switch (request.kind) {
+    case "help":
+      process.stdout.write(USAGE);
+      return 0;
+    case "version":
+      process.stdout.write(`fileio_tgt ${version()}\n`);
+      return 0;
+    case "run":
+      return await run(request.options);
+  }
+}
+
+async function run(options: Options): Promise<number> {
+  const { iscsi } = options;
+  if (iscsi === undefined) {
+    tell("serving SCST in the kernel (/dev/scst_user) comes with a later version");
+    tell("use --iscsi to serve by iSCSI on 127.0.0.1:3260, or --iscsi HOST:PORT");
+    return EXIT_USAGE;
+  }
+  for (const note of options.notes) tell(note);
+  const target = new FileioTarget(options, tell);
+  // Before anybody can know of us: by default Node opens its debugger on SIGUSR1.
+  process.on("SIGUSR1", () => refresh(target));
+  const ended = signalled();
+  try {
+    const lines = await target.start(iscsi);
+    process.stdout.write(`${lines.join("\n")}\nready\n`);
+    const stopRates = showRates(target.devices, process.stderr);
+    await ended;
+    stopRates();
+  } catch (error) {
+    tell(messageOf(error));
+    await target.stop().catch(() => undefined);
+    return EXIT_FAILED;
+  }
+  return await stop(target);
+}
+
+async function stop(target: FileioTarget): Promise<number> {
+  try {
+    await target.stop();
+    return 0;
+  } catch (error) {
+    tell(messageOf(error));
+    return EXIT_FAILED;
+  }
+}
+
+function refresh(target: FileioTarget): void {
+  try {
+    target.refreshCapacity();
+  } catch (error) {
+    tell(messageOf(error));
+  }
+}
+
+/** When it is time to end: the first SIGINT or SIGTERM. The second one ends at once. */
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}
+
+function tell(message: string): void {
+  process.stderr.write(`fileio_tgt: ${message}\n`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function version(): string {
+  const path = new URL(import.meta.resolve("scst-user/package.json"));
+  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+}

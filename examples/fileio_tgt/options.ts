@@ -1,0 +1,224 @@
+import { parseArgs } from "node:util";
+
+import { type DeviceOptions, UsageError } from "scst-user";
+
+export interface Options {
+  readonly blockSize: number;
+  readonly writeThrough: boolean;
+  readonly readOnly: boolean;
+  readonly nullio: boolean;
+  readonly nvCache: boolean;
+  readonly vdiskId: number;
+  readonly device: DeviceOptions;
+  /** Where to listen; undefined for the kernel's SCST. */
+  readonly iscsi: Address | undefined;
+  readonly devices: readonly NamedPath[];
+  /** What was asked for and has no effect here, as sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface NamedPath {
+  readonly name: string;
+  readonly path: string;
+}
+
+export type Request =
+  | { readonly kind: "run"; readonly options: Options }
+  | { readonly kind: "help" }
+  | { readonly kind: "version" };
+
+/** LUNs 0 to 255, the ones that every initiator can address. */
+const DEVICES_MAX = 256;
+
+export const USAGE = `Usage: fileio_tgt [OPTIONS] NAME PATH [NAME PATH]...
+
+Serves files and block devices as SCSI disks: the first is LUN 0, the next LUN 1, and so on.
+
+  -b, --block=SIZE         block size in bytes, a power of two from 512 to 65536 (512)
+  -t, --write_through      every write is on the disk before it is answered
+  -r, --read_only          refuse writes
+  -n, --nullio             no I/O at all: writes vanish, reads give zeros
+  -c, --nv_cache           the machine's memory survives a loss of power: flushes are not needed
+  -p, --parse=HOW          who parses CDBs: std, call or excpt (std)
+  -f, --on_free=HOW        hear of the end of commands: ignore or call (ignore)
+  -m, --mem_reuse=WHICH    buffers that are kept: all, read, write or none (all)
+  -I, --vdisk_id=ID        tells disks of one name on several machines apart (0)
+      --iscsi[=HOST:PORT]  serve by iSCSI, without a kernel module (127.0.0.1:3260)
+  -v, --version            print the version
+  -h, --help               print this
+
+For command lines written for SCST's own fileio_tgt these are accepted, without effect:
+  -e, --threads=COUNT   -l, --non_blocking   -F, --flush=SECONDS   -M, --multi_cmd=0|1
+`;
+
+const SPECS = {
+  block: { type: "string", short: "b" },
+  threads: { type: "string", short: "e" },
+  write_through: { type: "boolean", short: "t" },
+  read_only: { type: "boolean", short: "r" },
+  nullio: { type: "boolean", short: "n" },
+  nv_cache: { type: "boolean", short: "c" },
+  parse: { type: "string", short: "p" },
+  on_free: { type: "string", short: "f" },
+  mem_reuse: { type: "string", short: "m" },
+  non_blocking: { type: "boolean", short: "l" },
+  vdisk_id: { type: "string", short: "I" },
+  flush: { type: "string", short: "F" },
+  multi_cmd: { type: "string", short: "M" },
+  iscsi: { type: "string" },
+  version: { type: "boolean", short: "v" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+const PARSE = { std: "standard", call: "call", excpt: "exception" } as const;
+const ON_FREE = { ignore: "ignore", call: "call" } as const;
+const MEMORY_REUSE = { all: "all", read: "read", write: "write", none: "none" } as const;
+
+const DEFAULT_ADDRESS = "127.0.0.1:3260";
+/** What can only be an address, so that `--iscsi NAME PATH` means what it says. */
+const ADDRESS = /^(\[[\da-f:.]+\]|[\w.-]*):(\d+)$/i;
+
+/** @throws UsageError which option, its value, and what it must be */
+export function parseOptions(words: readonly string[]): Request {
+  const { values, positionals } = split(words);
+  if (values.help === true) return { kind: "help" };
+  if (values.version === true) return { kind: "version" };
+  const memoryReuse = oneOf("-m, --mem_reuse", values.mem_reuse ?? "all", MEMORY_REUSE);
+  const options: Options = {
+    blockSize: blockSizeOf(values.block ?? "512"),
+    writeThrough: values.write_through ?? false,
+    readOnly: values.read_only ?? false,
+    nullio: values.nullio ?? false,
+    nvCache: values.nv_cache ?? false,
+    vdiskId: wholeNumber("-I, --vdisk_id", values.vdisk_id ?? "0", 0, 0xffff_ffff),
+    device: {
+      parse: oneOf("-p, --parse", values.parse ?? "std", PARSE),
+      onFree: oneOf("-f, --on_free", values.on_free ?? onFreeFor(memoryReuse), ON_FREE),
+      memoryReuse,
+    },
+    iscsi: values.iscsi === undefined ? undefined : addressOf(values.iscsi),
+    devices: devicesOf(positionals),
+    notes: notesOn(values),
+  };
+  return { kind: "run", options };
+}
+
+/** Buffers that are not kept must come back. */
+function onFreeFor(memoryReuse: string): keyof typeof ON_FREE {
+  return memoryReuse === "all" ? "ignore" : "call";
+}
+
+function split(words: readonly string[]) {
+  try {
+    return parseArgs({
+      args: withAddress(words),
+      options: SPECS,
+      allowPositionals: true,
+      strict: true,
+    });
+  } catch (error) {
+    throw wrong((error as Error).message);
+  }
+}
+
+/** `parseArgs` has no optional values: `--iscsi` gets the one that it means. */
+function withAddress(words: readonly string[]): string[] {
+  const result: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    if (word === "--") return [...result, ...words.slice(i)];
+    if (word !== "--iscsi") {
+      result.push(word);
+      continue;
+    }
+    const next = words[i + 1];
+    const given = next !== undefined && ADDRESS.test(next);
+    result.push(`--iscsi=${given ? next : DEFAULT_ADDRESS}`);
+    if (given) i++;
+  }
+  return result;
+}
+
+function blockSizeOf(text: string): number {
+  const size = wholeNumber("-b, --block", text, 512, 65_536);
+  if (!Number.isInteger(Math.log2(size))) {
+    throw wrong(`-b, --block ${text}: it must be a power of two from 512 to 65536`);
+  }
+  return size;
+}
+
+function wholeNumber(option: string, text: string, min: number, max: number): number {
+  const value = /^(\d+|0x[\da-f]+)$/i.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) {
+    throw wrong(`${option} ${text}: it must be a whole number from ${min} to ${max}`);
+  }
+  return value;
+}
+
+function oneOf<Table extends Readonly<Record<string, unknown>>>(
+  option: string,
+  text: string,
+  table: Table,
+): Table[keyof Table] {
+  if (!Object.hasOwn(table, text)) {
+    throw wrong(`${option} ${text}: it must be one of ${Object.keys(table).join(", ")}`);
+  }
+  return table[text] as Table[keyof Table];
+}
+
+function addressOf(text: string): Address {
+  const [, host, port] = ADDRESS.exec(text) ?? [];
+  if (host === undefined || !(Number(port) <= 65_535)) {
+    throw wrong(`--iscsi ${text}: it must be HOST:PORT, such as ${DEFAULT_ADDRESS}, or left out`);
+  }
+  return { host: host === "" ? "0.0.0.0" : host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
+function devicesOf(words: readonly string[]): NamedPath[] {
+  if (words.length === 0) throw wrong("a NAME and a PATH are missing");
+  if (words.length % 2 !== 0) throw wrong(`${words.at(-1)}: a name without a path`);
+  if (words.length / 2 > DEVICES_MAX) {
+    throw wrong(`${words.length / 2} devices: there can be at most ${DEVICES_MAX}`);
+  }
+  const devices: NamedPath[] = [];
+  for (let i = 0; i < words.length; i += 2) {
+    const [name, path] = words.slice(i, i + 2) as [string, string];
+    if (!/^[!-~]{1,48}$/.test(name) || /[./]/.test(name)) {
+      throw wrong(`name "${name}": it must have 1 to 48 ASCII characters, none of them . or /`);
+    }
+    if (devices.some((device) => device.name === name)) {
+      throw wrong(`name "${name}": there are two of it, each device needs its own`);
+    }
+    devices.push({ name, path });
+  }
+  return devices;
+}
+
+function notesOn(values: ReturnType<typeof split>["values"]): string[] {
+  const notes: string[] = [];
+  if (values.threads !== undefined) {
+    wholeNumber("-e, --threads", values.threads, 1, 1024);
+    notes.push("-e, --threads has no effect: one thread serves all devices");
+  }
+  if (values.non_blocking === true) {
+    notes.push("-l, --non_blocking has no effect: nothing ever blocks");
+  }
+  if (values.flush !== undefined) {
+    wholeNumber("-F, --flush", values.flush, 0, 86_400);
+    notes.push("-F, --flush has no effect: there is no kernel that caches buffers");
+  }
+  if (values.multi_cmd !== undefined) {
+    wholeNumber("-M, --multi_cmd", values.multi_cmd, 0, 1);
+    notes.push("-M, --multi_cmd has no effect: commands are always fetched in batches");
+  }
+  return notes;
+}
+
+function wrong(message: string): UsageError {
+  return new UsageError("OPTION", message);
+}

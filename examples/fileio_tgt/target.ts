@@ -1,0 +1,122 @@
+import {
+  createCore,
+  type Core,
+  type Disk,
+  disk,
+  type FileStore,
+  fileStore,
+  IscsiServer,
+  type LogEntry,
+  loopbackChannel,
+  nullStore,
+  registerDevice,
+  type RegisteredDevice,
+} from "scst-user";
+
+import type { Address, NamedPath, Options } from "./options.ts";
+
+/** Says something to who runs the program. */
+export type Tell = (message: string) => void;
+
+/** All devices of a command line behind one iSCSI target. */
+export class FileioTarget {
+  readonly #options: Options;
+  readonly #tell: Tell;
+  readonly #core: Core;
+  readonly #server: IscsiServer;
+  readonly #devices: RegisteredDevice[] = [];
+  readonly #files: FileStore[] = [];
+  #stopping = false;
+
+  constructor(options: Options, tell: Tell) {
+    this.#options = options;
+    this.#tell = tell;
+    this.#core = createCore({ log: (entry) => this.#log(entry) });
+    this.#server = new IscsiServer(this.#core);
+  }
+
+  get devices(): readonly RegisteredDevice[] {
+    return this.#devices;
+  }
+
+  /** Opens everything and listens. Returns a line a device. */
+  async start({ host, port }: Address): Promise<string[]> {
+    const { devices } = this.#options;
+    for (const { name, path } of devices) {
+      const device = await registerDevice(
+        loopbackChannel(this.#core),
+        name,
+        this.#open({ name, path }),
+        { report: (code, message) => this.#tell(`${name}: ${message} (${code})`) },
+      );
+      this.#devices.push(device);
+    }
+    const iqn = targetName((devices[0] as NamedPath).name);
+    this.#server.export({ iqn, luns: devices.map(({ name }, lun) => [lun, name]) });
+    const address = await this.#server.listen({ host, port });
+    const portal = `${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+    return devices.map(({ name, path }, lun) => {
+      return `${name}  ${path}  iscsi://${portal}/${iqn}/${lun}`;
+    });
+  }
+
+  /** The files may have grown: looks, and tells the initiators. */
+  refreshCapacity(): void {
+    if (this.#stopping) return;
+    for (const file of this.#files) file.refreshSize();
+    for (const device of this.#devices) device.capacityChanged();
+  }
+
+  /** Ends the sessions, then flushes and closes every device, also if one of them fails. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const server = await Promise.allSettled([this.#server.close()]);
+    const devices = await Promise.allSettled(this.#devices.map((device) => device.close()));
+    const failed = [...server, ...devices].find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  #open(named: NamedPath): Disk {
+    const { blockSize, writeThrough, readOnly, nullio, nvCache, vdiskId } = this.#options;
+    const file = fileStore(named.path, { readOnly: readOnly || nullio, writeThrough });
+    this.#tellSize(named, file.size);
+    const store = nullio ? nullStore(file.size) : file;
+    if (nullio) this.#closeLater(file);
+    else this.#files.push(file);
+    return disk(store, {
+      blockSize,
+      readOnly,
+      writeThrough,
+      nonVolatileCache: nvCache,
+      name: vdiskId === 0 ? named.name : `${vdiskId}:${named.name}`,
+      product: named.name.slice(0, 16),
+      device: this.#options.device,
+    });
+  }
+
+  #tellSize({ name, path }: NamedPath, size: number): void {
+    const { blockSize } = this.#options;
+    const rest = size % blockSize;
+    if (rest !== 0 && size > blockSize) {
+      this.#tell(
+        `${name}: the last ${rest} bytes of ${path} are left out: ` +
+          `${size} is no multiple of the block size, ${blockSize}`,
+      );
+    }
+  }
+
+  /** With --nullio the file only says how large the disk is. */
+  #closeLater(file: FileStore): void {
+    void file.close();
+  }
+
+  #log({ level, message, code }: LogEntry): void {
+    if (level === "warning" || level === "error") this.#tell(`${level}: ${message} (${code})`);
+  }
+}
+
+/** The same on every machine, so that an initiator finds its disk again. */
+export function targetName(device: string): string {
+  const name = device.toLowerCase().replaceAll(/[^a-z0-9:-]/g, "-");
+  return `iqn.2026-11.io.scst-user:${name}`;
+}

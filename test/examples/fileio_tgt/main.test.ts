@@ -1,0 +1,114 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+
+import { scratchFiles } from "../../sdk/storage/scratch-file.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const newFile = scratchFiles();
+const running = new Set<ChildProcessWithoutNullStreams>();
+
+afterEach(() => {
+  for (const child of running) child.kill("SIGKILL");
+  running.clear();
+});
+
+/** The program, from its sources. */
+class Program {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<number | string>;
+  stdout = "";
+  stderr = "";
+  #changed: () => void = () => undefined;
+
+  constructor(...words: string[]) {
+    const program = join(root, "examples/fileio_tgt/main.ts");
+    const flags = ["--import", "tsx", "--conditions=source"];
+    this.child = spawn(process.execPath, [...flags, program, ...words], { cwd: root });
+    running.add(this.child);
+    this.child.stdout.on("data", (data: Buffer) => this.#add("stdout", data));
+    this.child.stderr.on("data", (data: Buffer) => this.#add("stderr", data));
+    this.ended = new Promise((resolve) => {
+      this.child.on("close", (code, signal) => {
+        running.delete(this.child);
+        resolve(code ?? String(signal));
+        this.#changed();
+      });
+    });
+  }
+
+  /** Waits until stdout has a line that is `line`. */
+  async printed(line: string): Promise<void> {
+    while (!this.stdout.split("\n").includes(line)) {
+      if (!running.has(this.child)) expect.fail(`ended before it printed ${line}: ${this.stderr}`);
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+
+  #add(stream: "stdout" | "stderr", data: Buffer): void {
+    this[stream] += data.toString();
+    this.#changed();
+  }
+}
+
+describe("fileio_tgt", () => {
+  test.each(["SIGINT", "SIGTERM"] as const)("serves until %s, and exits with 0", async (signal) => {
+    const first = newFile(1 << 20);
+    const second = newFile((1 << 20) + 100);
+    const words = ["--iscsi", "127.0.0.1:0", "disk1", first, "disk2", second];
+    const program = new Program(...words);
+    await program.printed("ready");
+    const iqn = "iqn.2026-11.io.scst-user:disk1";
+    const [line1, line2] = program.stdout.split("\n");
+    expect(line1).toMatch(new RegExp(`^disk1  ${first}  iscsi://127.0.0.1:\\d+/${iqn}/0$`));
+    expect(line2).toMatch(new RegExp(`^disk2  ${second}  iscsi://127.0.0.1:\\d+/${iqn}/1$`));
+    expect(program.stderr).toMatch(/^fileio_tgt: disk2: the last 100 bytes of .* are left out/);
+    program.child.kill(signal);
+    expect(await program.ended).toBe(0);
+  });
+
+  test("looks for a new capacity on SIGUSR1", async () => {
+    const path = newFile(1 << 20);
+    const program = new Program("--iscsi", "127.0.0.1:0", "disk1", path);
+    await program.printed("ready");
+    truncateSync(path, 2 << 20);
+    program.child.kill("SIGUSR1");
+    program.child.kill("SIGTERM");
+    expect(await program.ended).toBe(0);
+    expect(program.stderr).toBe("");
+  });
+
+  test("--nullio leaves the file alone", async () => {
+    const path = newFile(1 << 20);
+    const program = new Program("-n", "--iscsi", "127.0.0.1:0", "disk1", path);
+    await program.printed("ready");
+    program.child.kill("SIGTERM");
+    expect(await program.ended).toBe(0);
+    expect(readFileSync(path).every((byte) => byte === 0)).toBe(true);
+  });
+
+  test.each([
+    ["a bad option", ["-b", "7", "d", "a.img"], 2, /-b, --block 7: it must be .*\n.*--help/],
+    ["no --iscsi", ["d", "a.img"], 2, /comes with a later version\n.*use --iscsi/],
+    ["no such file", ["--iscsi", ":0", "d", "no-such.img"], 1, /opening no-such.img: ENOENT/],
+    ["no file", ["--iscsi", ":0", "d", root], 1, /is a directory/],
+    ["no such address", ["--iscsi", "192.0.2.1:1", "d", "package.json"], 1, /listen on 192.0.2.1/],
+  ])("%s", async (_name, words, code, message) => {
+    const program = new Program(...words);
+    expect(await program.ended).toBe(code);
+    expect(program.stderr).toMatch(message);
+    expect(program.stdout).toBe("");
+  });
+
+  test("--version and --help", async () => {
+    const version = new Program("--version");
+    expect(await version.ended).toBe(0);
+    expect(version.stdout).toMatch(/^fileio_tgt \d+\.\d+\.\d+\n$/);
+    const help = new Program("--help");
+    expect(await help.ended).toBe(0);
+    expect(help.stdout).toMatch(/^Usage: fileio_tgt /);
+  });
+});

@@ -1,0 +1,158 @@
+import { describe, expect, test } from "vitest";
+
+import { type Options, parseOptions, USAGE } from "../../../examples/fileio_tgt/options.ts";
+import { rates, showRates } from "../../../examples/fileio_tgt/rates.ts";
+import { targetName } from "../../../examples/fileio_tgt/target.ts";
+
+const words = (line: string) => line.split(" ").filter((word) => word !== "");
+
+function run(line: string): Options {
+  const request = parseOptions(words(line));
+  if (request.kind !== "run") expect.fail(`${line} is a request for ${request.kind}`);
+  return request.options;
+}
+
+const ACCEPTED: readonly (readonly [line: string, expected: object])[] = [
+  [
+    "d a.img",
+    {
+      blockSize: 512,
+      writeThrough: false,
+      readOnly: false,
+      nullio: false,
+      nvCache: false,
+      vdiskId: 0,
+      device: { parse: "standard", onFree: "ignore", memoryReuse: "all" },
+      iscsi: undefined,
+      devices: [{ name: "d", path: "a.img" }],
+      notes: [],
+    },
+  ],
+  ["-b 4096 d a.img", { blockSize: 4096 }],
+  ["--block=4096 d a.img", { blockSize: 4096 }],
+  ["-b4096 d a.img", { blockSize: 4096 }],
+  ["-t d a.img", { writeThrough: true }],
+  ["--write_through d a.img", { writeThrough: true }],
+  ["-r d a.img", { readOnly: true }],
+  ["--read_only d a.img", { readOnly: true }],
+  ["-n d a.img", { nullio: true }],
+  ["--nullio d a.img", { nullio: true }],
+  ["-c d a.img", { nvCache: true }],
+  ["--nv_cache d a.img", { nvCache: true }],
+  ["-trc d a.img", { writeThrough: true, readOnly: true, nvCache: true }],
+  ["-p call d a.img", { device: { parse: "call", onFree: "ignore", memoryReuse: "all" } }],
+  [
+    "--parse=excpt d a.img",
+    { device: { parse: "exception", onFree: "ignore", memoryReuse: "all" } },
+  ],
+  ["-f call d a.img", { device: { parse: "standard", onFree: "call", memoryReuse: "all" } }],
+  ["-m read d a.img", { device: { parse: "standard", onFree: "call", memoryReuse: "read" } }],
+  [
+    "--mem_reuse none --on_free ignore d a.img",
+    { device: { parse: "standard", onFree: "ignore", memoryReuse: "none" } },
+  ],
+  ["-I 7 d a.img", { vdiskId: 7 }],
+  ["--vdisk_id=0x10 d a.img", { vdiskId: 16 }],
+  ["--iscsi d a.img", { iscsi: { host: "127.0.0.1", port: 3260 } }],
+  ["d a.img --iscsi", { iscsi: { host: "127.0.0.1", port: 3260 } }],
+  ["--iscsi 10.0.0.1:3261 d a.img", { iscsi: { host: "10.0.0.1", port: 3261 } }],
+  ["--iscsi=localhost:0 d a.img", { iscsi: { host: "localhost", port: 0 } }],
+  ["--iscsi :3260 d a.img", { iscsi: { host: "0.0.0.0", port: 3260 } }],
+  ["--iscsi [::1]:3260 d a.img", { iscsi: { host: "::1", port: 3260 } }],
+  [
+    "d a.img e b.img",
+    {
+      devices: [
+        { name: "d", path: "a.img" },
+        { name: "e", path: "b.img" },
+      ],
+    },
+  ],
+  ["-- -d a.img", { devices: [{ name: "-d", path: "a.img" }] }],
+];
+
+const REFUSED: readonly (readonly [line: string, message: string])[] = [
+  ["", "a NAME and a PATH are missing"],
+  ["d", "d: a name without a path"],
+  ["d a.img e", "e: a name without a path"],
+  ["-b 1000 d a.img", "-b, --block 1000: it must be a power of two from 512 to 65536"],
+  ["-b 256 d a.img", "-b, --block 256: it must be a whole number from 512 to 65536"],
+  ["-b 4k d a.img", "-b, --block 4k: it must be a whole number from 512 to 65536"],
+  ["-p none d a.img", "-p, --parse none: it must be one of std, call, excpt"],
+  ["-f never d a.img", "-f, --on_free never: it must be one of ignore, call"],
+  ["-m some d a.img", "-m, --mem_reuse some: it must be one of all, read, write, none"],
+  ["-m toString d a.img", "-m, --mem_reuse toString: it must be one of"],
+  ["-I x d a.img", "-I, --vdisk_id x: it must be a whole number from 0 to 4294967295"],
+  ["-e 0 d a.img", "-e, --threads 0: it must be a whole number from 1 to 1024"],
+  ["-F often d a.img", "-F, --flush often: it must be a whole number from 0 to 86400"],
+  ["-M 2 d a.img", "-M, --multi_cmd 2: it must be a whole number from 0 to 1"],
+  ["--iscsi=host d a.img", "--iscsi host: it must be HOST:PORT, such as 127.0.0.1:3260"],
+  ["--iscsi=host:99999 d a.img", "--iscsi host:99999: it must be HOST:PORT"],
+  ["-x d a.img", "Unknown option '-x'"],
+  ["--direct d a.img", "Unknown option '--direct'"],
+  ["--read_only=yes d a.img", "does not take an argument"],
+  ["d a.img d b.img", 'name "d": there are two of it'],
+  ["a.b a.img", 'name "a.b": it must have 1 to 48 ASCII characters, none of them . or /'],
+  [`${"d".repeat(49)} a.img`, "it must have 1 to 48 ASCII characters"],
+  ["d a ".repeat(257), "257 devices: there can be at most 256"],
+];
+
+describe("options", () => {
+  test.each(ACCEPTED)("%s", (line, expected) => {
+    expect(run(line)).toMatchObject(expected);
+  });
+
+  test.each(REFUSED)("refused: %s", (line, message) => {
+    const refusal = () => parseOptions(words(line));
+    expect(refusal).toThrow(message);
+    expect(refusal).toThrow(expect.objectContaining({ code: "OPTION" }));
+  });
+
+  test.each([
+    ["-e 7 d a.img", "-e, --threads has no effect"],
+    ["-l d a.img", "-l, --non_blocking has no effect"],
+    ["-F 10 d a.img", "-F, --flush has no effect"],
+    ["-M 0 d a.img", "-M, --multi_cmd has no effect"],
+  ])("accepted without effect: %s", (line, note) => {
+    expect(run(line).notes).toEqual([expect.stringContaining(note)]);
+  });
+
+  test.each([
+    ["-h", "help"],
+    ["--help", "help"],
+    ["-v", "version"],
+    ["--version", "version"],
+  ])("%s", (line, kind) => {
+    expect(parseOptions(words(line)).kind).toBe(kind);
+  });
+
+  test("the usage names every option", () => {
+    for (const short of "btrncpfmIvhelFM") expect(USAGE).toContain(`-${short}, --`);
+    expect(USAGE).toContain("--iscsi");
+  });
+});
+
+test.each([
+  ["disk1", "iqn.2026-11.io.scst-user:disk1"],
+  ["My_Disk", "iqn.2026-11.io.scst-user:my-disk"],
+])("the target of %s", (device, iqn) => {
+  expect(targetName(device)).toBe(iqn);
+});
+
+describe("rates", () => {
+  const none = { commands: 0, readBytes: 0, writtenBytes: 0 };
+
+  test("are a second's", () => {
+    const now = { commands: 24_690, readBytes: 100_000_000, writtenBytes: 1_000_000 };
+    expect(rates(none, now, 2)).toBe("12,345 commands/s, 50.0 MB/s read, 0.5 MB/s written");
+  });
+
+  test("are shown on a terminal only", () => {
+    const written: string[] = [];
+    const write = (text: string) => written.push(text);
+    showRates([{ statistics: none }], { write })();
+    expect(written).toEqual([]);
+    showRates([{ statistics: none }], { write, isTTY: true })();
+    expect(written).toHaveLength(1);
+  });
+});
