@@ -70,8 +70,8 @@ export class Command implements ParsedCommand, Linked<Command> {
   timeoutSeconds = 0;
   errorByte = -1;
   errorBit = -1;
-  /** The length that the CDB asked for, where the initiator's buffer was shorter. */
-  wantedLength = 0;
+  /** How much data-out comes: less than there is room for where the initiator announced less. */
+  dataOutLength = 0;
 
   // What became of it.
 
@@ -225,7 +225,7 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.dataDirection = SCST_DATA_NONE;
     this.opFlags = 0;
     this.timeoutSeconds = 0;
-    this.wantedLength = 0;
+    this.dataOutLength = 0;
     this.status = STATUS.GOOD;
     this.senseLength = 0;
     this.responseLength = 0;

@@ -4,7 +4,8 @@ import {
   SCST_DATA_NONE,
   SCST_DATA_READ,
   SCST_DATA_UNKNOWN,
-  SCST_LBA_NOT_VALID,
+  SCST_DATA_WRITE,
+  SCST_TRANSFER_LEN_TYPE_FIXED,
   SCST_UNKNOWN_LENGTH,
 } from "../protocol/scst/index.ts";
 import type { Command } from "./command.ts";
@@ -38,15 +39,10 @@ function known(direction: number): number {
 }
 
 function compare(command: Command): SenseCondition | undefined {
-  const { dataDirection, expectedDirection, expectedLength, bufferLength } = command;
+  const { dataDirection, expectedDirection } = command;
   if (expectedDirection === SCST_DATA_UNKNOWN) return undefined;
   if (!compatible(dataDirection, expectedDirection)) return SENSE.INVALID_MESSAGE_ERROR;
-  if (dataDirection === SCST_DATA_READ) return undefined;
-
-  const outLength =
-    expectedDirection === SCST_DATA_BIDI ? command.expectedOutLength : expectedLength;
-  if (outLength >= bufferLength) return undefined;
-  return shorten(command, outLength);
+  return undefined;
 }
 
 /** A data-in command may be sent without a buffer: then all of its data are residual. */
@@ -55,16 +51,32 @@ function compatible(direction: number, expected: number): boolean {
   return direction === SCST_DATA_READ && expected === SCST_DATA_NONE;
 }
 
-/** The initiator sends less than the CDB asks for: that much is written, in whole blocks. */
-function shorten(command: Command, length: number): SenseCondition | undefined {
+/** How much data-out the initiator sends: what it announced, up to what there is room for. */
+export function dataOutLengthOf(command: Command): number {
+  const { expectedDirection, bufferLength, outBufferLength } = command;
+  const room = command.dataDirection === SCST_DATA_BIDI ? outBufferLength : bufferLength;
+  switch (expectedDirection) {
+    case SCST_DATA_WRITE:
+      return Math.min(room, command.expectedLength);
+    case SCST_DATA_BIDI:
+      return Math.min(room, command.expectedOutLength);
+    default:
+      return room;
+  }
+}
+
+/**
+ * Data-out that came short and ends inside a block: its sender may have another block size in
+ * mind, and nothing is written. In whole blocks it is written; the device gets zeros for the rest.
+ */
+export function checkDataOut(command: Command): SenseCondition | undefined {
+  const { dataOutLength, bufferLength, opFlags } = command;
+  if (command.dataDirection !== SCST_DATA_WRITE || dataOutLength >= bufferLength) return undefined;
   const { blockSize } = command.nexus!.device;
-  command.wantedLength = command.bufferLength;
-  const blocks = blockSize > 0 && (command.opFlags & SCST_LBA_NOT_VALID) === 0;
-  if (blocks && length % blockSize !== 0) {
+  const inBlocks = blockSize > 0 && (opFlags & SCST_TRANSFER_LEN_TYPE_FIXED) !== 0;
+  if (inBlocks && dataOutLength % blockSize !== 0) {
     return SENSE.INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT;
   }
-  if (command.dataLength === command.bufferLength) command.dataLength = length;
-  command.bufferLength = length;
-  if (length === 0) command.dataDirection = SCST_DATA_NONE;
+  command.data.fill(0, dataOutLength);
   return undefined;
 }

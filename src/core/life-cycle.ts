@@ -21,7 +21,7 @@ import {
 } from "../protocol/scst/index.ts";
 import type { Command, SenseDetails } from "./command.ts";
 import { COMMAND_STATE as S } from "./command-state.ts";
-import { checkExpected } from "./expected.ts";
+import { checkDataOut, checkExpected, dataOutLengthOf } from "./expected.ts";
 import { executeLocally } from "./local-commands.ts";
 import { answerMissingLun } from "./missing-lun.ts";
 
@@ -134,6 +134,7 @@ export function spaceReady(command: Command): void {
   }
   const { dataDirection } = command;
   if (dataDirection === SCST_DATA_WRITE || dataDirection === SCST_DATA_BIDI) {
+    command.dataOutLength = dataOutLengthOf(command);
     command.moveTo(S.DATA_WAIT);
     fetchDataOut(command);
     return;
@@ -155,7 +156,9 @@ export function whenDataReceived(command: Command): void {
   // A command that was aborted meanwhile has gone on without its data.
   if (command.state !== S.DATA_WAIT) return;
   command.moveTo(S.TGT_PRE_EXEC);
-  check(command);
+  const sense = checkDataOut(command);
+  if (sense === undefined) check(command);
+  else failed(command, sense);
 }
 
 /** EXEC_CHECK: ordering, blocking and reservations will have their say here. */
@@ -240,10 +243,9 @@ function residualOf(command: Command): number {
     case SCST_DATA_READ:
       return command.expectedLength - command.responseLength;
     case SCST_DATA_WRITE:
-      if (command.dataDirection === SCST_DATA_WRITE || command.wantedLength > 0) {
-        return command.expectedLength - (command.wantedLength || command.bufferLength);
-      }
-      return command.status === STATUS.GOOD ? command.expectedLength : 0;
+      return command.dataOutLength < command.expectedLength
+        ? command.expectedLength - command.dataOutLength
+        : command.dataOutLength - command.bufferLength;
     case SCST_DATA_BIDI:
       return command.expectedLength - command.responseLength;
     case SCST_DATA_NONE:

@@ -123,17 +123,30 @@ function sessionsOf(nexuses: readonly Nexus[]): Set<Session> {
   return sessions;
 }
 
-/** Received → abort → wait for the affected commands → done. */
+/** Received → abort → wait for the affected commands → done; answered when all have replied. */
 function perform(
   request: TaskManagementRequest,
   nexuses: readonly Nexus[],
   select: () => readonly Command[],
   done: (status: number) => void,
 ): void {
+  let waiting = 2;
+  let result: number = STATUS.SUCCESS;
+  const step = () => {
+    waiting--;
+    if (waiting === 0) done(result);
+  };
+  // As in SCST, the first message's reply is waited for at the end only.
   eachNexus(
     nexuses,
     (nexus, next) => nexus.device.taskManagementReceived(request, nexus, next),
-    () => abortAll(select(), () => tellDone(request, nexuses, done)),
+    step,
+  );
+  abortAll(select(), () =>
+    tellDone(request, nexuses, (status) => {
+      result = status;
+      step();
+    }),
   );
 }
 

@@ -2,6 +2,7 @@
 import {
   SCST_DATA_NONE,
   SCST_DATA_UNKNOWN,
+  SCST_DATA_WRITE,
   SCST_MAX_CDB_SIZE,
   SCST_USER_ALLOC_MEM,
   SCST_USER_ATTACH_SESS,
@@ -100,7 +101,8 @@ function writeExec(view: GetCmdView, command: Command, backend: UserBackend): vo
   execCmd.partial = 0;
   execCmd.timeout = command.timeoutSeconds;
   // SCST lays the second buffer behind the pages of the first, and says so for all commands.
-  const pages = delayed && !backend.reuses(command) ? 0 : pagesOf(bufferLength);
+  const length = command.dataDirection === SCST_DATA_WRITE ? command.dataOutLength : bufferLength;
+  const pages = delayed && !backend.reuses(command) ? 0 : pagesOf(length);
   execCmd.pOutBuf = pbuf + pages;
   execCmd.outBufflen = command.outBufferLength;
   execCmd.sn = 0;

@@ -17,8 +17,8 @@ export interface PortalAddress {
 /** Makes a connection for a socket; undefined when there may be no more. */
 export type Accept = (transport: Transport) => TransportEvents | undefined;
 
-/** A socket that still has its handle, which a second socket can take over. */
-type SocketWithHandle = Record<"_handle", object | null>;
+/** Where Node keeps a socket's handle. */
+const HANDLE = "_handle";
 
 /** A TCP port that accepts iSCSI connections. The only file here that knows sockets. */
 export class Portal {
@@ -80,12 +80,11 @@ export class Portal {
    * made by the server: so a second socket takes the first one's handle.
    */
   #take(accepted: Socket): void {
-    const holder = accepted as unknown as SocketWithHandle;
-    const handle = holder._handle;
+    const handle: unknown = Reflect.get(accepted, HANDLE);
     if (handle === null) return;
-    holder._handle = null;
+    Reflect.set(accepted, HANDLE, null);
     const buffer = this.#spareBuffers.pop() ?? Buffer.allocUnsafeSlow(READ_BUFFER_LENGTH);
-    let events: TransportEvents | undefined;
+    const route: { events?: TransportEvents } = {};
     const options = {
       handle,
       readable: true,
@@ -93,7 +92,7 @@ export class Portal {
       onread: {
         buffer,
         callback: (length: number): boolean => {
-          events?.receive(buffer, length);
+          route.events?.receive(buffer, length);
           return true;
         },
       },
@@ -101,12 +100,13 @@ export class Portal {
     const socket = new Socket(options);
     // Only now: the server's count of connections falls, and the handle is not the first's.
     accepted.destroy();
-    events = this.#accept(new SocketTransport(socket));
+    const events = this.#accept(new SocketTransport(socket));
     if (events === undefined) {
       socket.on("error", () => undefined);
       socket.destroy();
       return;
     }
+    route.events = events;
     this.#attach(socket, events, buffer);
     socket.resume();
   }

@@ -56,7 +56,7 @@ describe("INQUIRY", () => {
     const given = { vendor: "ACME", product: "DISK", revision: "2.0", removable: true };
     const { data } = await execute(newDisk(given), "12 00 00 00 24 00");
     expect(text(data)).toBe(
-      `00800712 5b000002${Buffer.from("ACME    DISK            2.0 ").toString("hex")}`.replace(
+      `00800612 5b000002${Buffer.from("ACME    DISK            2.0 ").toString("hex")}`.replace(
         " ",
         "",
       ),
