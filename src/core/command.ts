@@ -21,6 +21,7 @@ import { begin, executed, finish, whenDataReceived } from "./life-cycle.ts";
 import type { Linked, List } from "./list.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Session } from "./session.ts";
+import { NO_GROUP } from "./task-set.ts";
 
 /** CDBs up to this length need no allocation. */
 const USUAL_CDB_LENGTH_MAX = 260;
@@ -72,6 +73,8 @@ export class Command implements ParsedCommand, Linked<Command> {
   errorBit = -1;
   /** How much data-out comes: less than there is room for where the initiator announced less. */
   dataOutLength = 0;
+  /** `bufferLength` before it was cut to the data-out that came; 0 where it was not. */
+  wantedLength = 0;
 
   // What became of it.
 
@@ -92,6 +95,8 @@ export class Command implements ParsedCommand, Linked<Command> {
 
   state: CommandState = COMMAND_STATE.FREE;
   nexus: Nexus | undefined = undefined;
+  /** Its place in the task set. */
+  orderGroup = NO_GROUP;
   buffer: DataBuffer | undefined = undefined;
   /** The device's own note about the command. */
   deviceNote: unknown = undefined;
@@ -179,6 +184,12 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.responseLength = 0;
   }
 
+  /** Ends as `other` did. */
+  copyResult(other: Command): void {
+    this.setSenseBytes(other.sense, other.senseLength);
+    this.status = other.status;
+  }
+
   /** CHECK CONDITION with the core's own sense, in the format that D_SENSE asks for. */
   setSense(condition: SenseCondition, details?: SenseDetails): void {
     const descriptor = this.nexus?.device.descriptorSense === true;
@@ -226,6 +237,7 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.opFlags = 0;
     this.timeoutSeconds = 0;
     this.dataOutLength = 0;
+    this.wantedLength = 0;
     this.status = STATUS.GOOD;
     this.senseLength = 0;
     this.responseLength = 0;

@@ -1,6 +1,8 @@
 import type { Command } from "./command.ts";
+import { Exclusion } from "./exclusion.ts";
 import type { Nexus } from "./nexus.ts";
 import type { TaskManagementRequest } from "./task-management.ts";
+import { TaskSet } from "./task-set.ts";
 
 /** What a device's commands are parsed by. */
 export type ParsedBy = "core" | "device" | "core-then-device";
@@ -17,6 +19,10 @@ export abstract class Device {
   readonly blockSize: number;
   /** Every I_T_L nexus that leads here. */
   readonly nexuses = new Set<Nexus>();
+  /** The one task set of all nexuses, where they have no own ones. */
+  readonly taskSet = new TaskSet();
+  /** Commands that may not run beside others. */
+  readonly exclusion = new Exclusion();
 
   constructor(name: string, type: number, blockSize: number) {
     this.name = name;
@@ -30,6 +36,13 @@ export abstract class Device {
   abstract readonly descriptorSense: boolean;
   /** Control mode page SWP, or a device that is read-only for the core. */
   abstract readonly writeProtected: boolean;
+
+  /** Control mode page TST: each nexus has a task set of its own. */
+  abstract readonly separateTaskSets: boolean;
+  /** Control mode page QUEUE ALGORITHM MODIFIER 0: SIMPLE commands are not reordered. */
+  abstract readonly restrictedReordering: boolean;
+  /** The handler sees to the order of its commands itself. */
+  abstract readonly ownOrderManagement: boolean;
 
   /** Reads the CDB; then `parsed` or `failed` of the life cycle. */
   abstract parse(command: Command): void;

@@ -66,17 +66,21 @@ export function dataOutLengthOf(command: Command): number {
 }
 
 /**
- * Data-out that came short and ends inside a block: its sender may have another block size in
- * mind, and nothing is written. In whole blocks it is written; the device gets zeros for the rest.
+ * Data-out that came short: in whole blocks, that much is written and the rest of the command's
+ * length is residual (RFC 7143, "Residual count"). Never is written what nobody sent: where the
+ * data end inside a block, or where a block stands for many, the command is refused.
  */
 export function checkDataOut(command: Command): SenseCondition | undefined {
-  const { dataOutLength, bufferLength, opFlags } = command;
+  const { dataOutLength, bufferLength, dataLength, opFlags } = command;
   if (command.dataDirection !== SCST_DATA_WRITE || dataOutLength >= bufferLength) return undefined;
   const { blockSize } = command.nexus!.device;
   const inBlocks = blockSize > 0 && (opFlags & SCST_TRANSFER_LEN_TYPE_FIXED) !== 0;
-  if (inBlocks && dataOutLength % blockSize !== 0) {
+  if (inBlocks && (dataOutLength % blockSize !== 0 || dataLength !== bufferLength)) {
     return SENSE.INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT;
   }
-  command.data.fill(0, dataOutLength);
+  command.wantedLength = bufferLength;
+  if (dataLength === bufferLength) command.dataLength = dataOutLength;
+  command.bufferLength = dataOutLength;
+  if (dataOutLength === 0) command.dataDirection = SCST_DATA_NONE;
   return undefined;
 }

@@ -21,9 +21,14 @@ import {
 } from "../protocol/scst/index.ts";
 import type { Command, SenseDetails } from "./command.ts";
 import { COMMAND_STATE as S } from "./command-state.ts";
+import { compareAndWrite } from "./compare-and-write.ts";
+import type { Device } from "./device.ts";
 import { checkDataOut, checkExpected, dataOutLengthOf } from "./expected.ts";
 import { executeLocally } from "./local-commands.ts";
 import { answerMissingLun } from "./missing-lun.ts";
+import type { Session } from "./session.ts";
+
+const COMPARE_AND_WRITE = 0x89;
 
 /** Timeout of a command that the core knows nothing about. */
 const DEFAULT_TIMEOUT_SECONDS = 60;
@@ -104,12 +109,20 @@ export function parsed(command: Command): void {
     respond(command);
     return;
   }
+  joinTaskSet(command);
   const sense = checkExpected(command);
   if (sense !== undefined) {
     failed(command, sense);
     return;
   }
   prepareSpace(command);
+}
+
+/** From here on the command's age counts, though its data may come later than a younger one's. */
+function joinTaskSet(command: Command): void {
+  const { device, taskSet } = command.nexus!;
+  if (command.internal !== undefined || device.ownOrderManagement) return;
+  taskSet.add(command, device.restrictedReordering);
 }
 
 const LOCAL = SCST_LOCAL_CMD | SCST_FULLY_LOCAL_CMD;
@@ -161,10 +174,35 @@ export function whenDataReceived(command: Command): void {
   else failed(command, sense);
 }
 
-/** EXEC_CHECK: ordering, blocking and reservations will have their say here. */
+/** EXEC_CHECK: it is the command's turn, or it waits. */
 function check(command: Command): void {
   command.moveTo(S.EXEC_CHECK);
-  const nexus = command.nexus!;
+  if (command.nexus!.taskSet.begins(command)) checkExclusion(command);
+}
+
+/** Its turn has come: nothing that runs may be in its way. Called again after a wait. */
+function checkExclusion(command: Command): void {
+  const { device } = command.nexus!;
+  // The core's own commands are part of one that has passed.
+  if (command.internal !== undefined || device.exclusion.begins(command, () => running(device))) {
+    execute(command);
+  }
+}
+
+/** What the device, or the core in its place, is executing. */
+function* running(device: Device): Iterable<Command> {
+  const sessions = new Set<Session>();
+  for (const nexus of device.nexuses) sessions.add(nexus.session);
+  for (const session of sessions) {
+    for (let command = session.active.first; command !== undefined; command = command.next) {
+      const executing = command.state === S.EXEC_WAIT || command.state === S.LOCAL_EXEC;
+      if (executing && command.nexus?.device === device) yield command;
+    }
+  }
+}
+
+/** Nothing is in the command's way. */
+function execute(command: Command): void {
   const sense = localEvent(command);
   if (sense !== undefined) {
     command.setSense(sense);
@@ -175,13 +213,26 @@ function check(command: Command): void {
     executed(command);
     return;
   }
+  if (command.cdb[0] === COMPARE_AND_WRITE) {
+    command.moveTo(S.LOCAL_EXEC);
+    compareAndWrite(command, () => executed(command));
+    return;
+  }
   if (executeLocally(command)) {
     command.moveTo(S.LOCAL_EXEC);
     executed(command);
     return;
   }
   command.moveTo(S.EXEC_WAIT);
-  nexus.device.exec(command);
+  command.nexus!.device.exec(command);
+}
+
+/** A command that waited for its turn ends without having had it. */
+export function endWaiting(command: Command): void {
+  const { device, taskSet } = command.nexus!;
+  taskSet.forget(command);
+  device.exclusion.forget(command);
+  executed(command);
 }
 
 /**
@@ -224,6 +275,7 @@ export function refused(command: Command, status: number): void {
 /** PRE_XMIT_RESP: nothing but the delivery is left. */
 export function respond(command: Command): void {
   command.moveTo(S.PRE_XMIT_RESP);
+  makeWay(command);
   command.residual = residualOf(command);
   command.moveTo(S.XMIT_WAIT);
   if (command.internal === undefined) {
@@ -232,6 +284,15 @@ export function respond(command: Command): void {
   }
   command.internal.ended(command);
   finish(command, true);
+}
+
+/** Others that waited for the command may have their turn. */
+function makeWay(command: Command): void {
+  const { nexus } = command;
+  if (nexus === undefined || command.internal !== undefined) return;
+  nexus.taskSet.remove(command, checkExclusion);
+  const { exclusion } = nexus.device;
+  if (exclusion.watches) exclusion.ended(command, checkExclusion);
 }
 
 /**
@@ -245,7 +306,7 @@ function residualOf(command: Command): number {
     case SCST_DATA_WRITE:
       return command.dataOutLength < command.expectedLength
         ? command.expectedLength - command.dataOutLength
-        : command.dataOutLength - command.bufferLength;
+        : command.dataOutLength - (command.wantedLength || command.bufferLength);
     case SCST_DATA_BIDI:
       return command.expectedLength - command.responseLength;
     case SCST_DATA_NONE:

@@ -1,5 +1,6 @@
 import type { Device } from "./device.ts";
 import type { Session } from "./session.ts";
+import { TaskSet } from "./task-set.ts";
 import { UnitAttentionQueue } from "./unit-attention.ts";
 
 /** An I_T_L nexus: one initiator at one logical unit, through one target. */
@@ -11,6 +12,7 @@ export class Nexus {
   /** What the device's handler knows the nexus by: unique in the core, never 0. */
   readonly handle: number;
   readonly unitAttentions = new UnitAttentionQueue();
+  readonly taskSet: TaskSet;
   /** How many of its commands are between submission and their end. */
   activeCount = 0;
 
@@ -20,5 +22,6 @@ export class Nexus {
     this.lun = lun;
     this.readOnly = readOnly;
     this.handle = handle;
+    this.taskSet = device.separateTaskSets ? new TaskSet() : device.taskSet;
   }
 }

@@ -4,7 +4,7 @@ import { Command } from "./command.ts";
 import { COMMAND_STATE } from "./command-state.ts";
 import type { Core } from "./core.ts";
 import type { Device } from "./device.ts";
-import { executed, respond, start } from "./life-cycle.ts";
+import { endWaiting, executed, respond, start } from "./life-cycle.ts";
 import { List } from "./list.ts";
 import { Nexus } from "./nexus.ts";
 import type { Target } from "./target.ts";
@@ -141,6 +141,9 @@ export class Session {
       case COMMAND_STATE.PARSE:
       case COMMAND_STATE.PREPARE_SPACE:
         if (command.nexus?.device.takeBack(command) === true) respond(command);
+        break;
+      case COMMAND_STATE.EXEC_CHECK:
+        endWaiting(command);
         break;
       case COMMAND_STATE.EXEC_WAIT:
         if (command.nexus?.device.takeBack(command) === true) executed(command);

@@ -25,6 +25,7 @@ import {
   ScstUserPreallocBuffer,
   ScstUserReplyCmd,
   SCST_MAX_CDB_SIZE,
+  SCST_MAX_NAME,
   UCMD_STATE_BUF_ALLOCING,
   UCMD_STATE_EXECING,
   UCMD_STATE_ON_FREEING,
@@ -61,6 +62,23 @@ const STRINGS_LENGTH = 91;
 const BLOCK_TYPES: readonly number[] = [DEVICE_TYPE.DISK, DEVICE_TYPE.CDROM, DEVICE_TYPE.MO];
 
 const BLOCK_SIZE_MIN = 512;
+
+/** The module cuts a name to what SCST's own field of it has. */
+const NAME_LENGTH_MAX = SCST_MAX_NAME - 2;
+
+/** Those that need a registered device. */
+const IOCTLS: ReadonlySet<number> = new Set([
+  SCST_USER_DEVICE_CAPACITY_CHANGED,
+  SCST_USER_FLUSH_CACHE,
+  SCST_USER_GET_EXTENDED_CDB,
+  SCST_USER_GET_OPTIONS,
+  SCST_USER_PREALLOC_BUFFER,
+  SCST_USER_REPLY_AND_GET_CMD,
+  SCST_USER_REPLY_AND_GET_MULTI,
+  SCST_USER_REPLY_CMD,
+  SCST_USER_SET_OPTIONS,
+  SCST_USER_UNREGISTER_DEVICE,
+]);
 
 /** SCST's default: a cached buffer goes after one to two minutes. */
 const PURGE_INTERVAL_DEFAULT_S = 60;
@@ -121,7 +139,7 @@ export class UserDevice implements Deferred {
   #dispatch(request: number, argument: number): number {
     if (request === SCST_USER_REGISTER_DEVICE) return this.#register(argument);
     const backend = this.#backend;
-    if (backend === undefined) return -ERRNO.ENODEV;
+    if (backend === undefined) return this.#withoutDevice(request, argument);
     switch (request) {
       case SCST_USER_REPLY_AND_GET_MULTI:
         return this.#replyAndGetMulti(argument, backend);
@@ -150,6 +168,15 @@ export class UserDevice implements Deferred {
     }
   }
 
+  /** Before REGISTER_DEVICE. SET_OPTIONS reads its argument first. */
+  #withoutDevice(request: number, argument: number): number {
+    if (!IOCTLS.has(request)) return -ERRNO.EINVAL;
+    if (request !== SCST_USER_SET_OPTIONS) return -ERRNO.ENODEV;
+    return this.#memory.find(argument, ScstUserOpt.size) === undefined
+      ? -ERRNO.EFAULT
+      : -ERRNO.ENODEV;
+  }
+
   /** Checks in the order of the module, so that the errno is the same. */
   #register(argument: number): number {
     const segment = this.#memory.find(argument, ScstUserDevDesc.size);
@@ -164,7 +191,8 @@ export class UserDevice implements Deferred {
       return -ERRNO.EINVAL;
     }
     const options = readOptions(description.opt);
-    const { name, sgvName } = description;
+    const name = description.name.slice(0, NAME_LENGTH_MAX);
+    const { sgvName } = description;
     if (this.#core.devices.has(name)) {
       // The name of the buffer cache, which is the device's by default, is found taken first.
       if (sgvName === "" || sgvName === name) return -ERRNO.ENOMEM;
@@ -176,7 +204,7 @@ export class UserDevice implements Deferred {
     const interval = description.sgvPurgeInterval;
     const purgeIntervalMs = (interval === 0 ? PURGE_INTERVAL_DEFAULT_S : interval) * 1000;
     this.#backend = new UserBackend(
-      { name, type: description.type, blockSize: description.blockSize, purgeIntervalMs },
+      { name, type: description.type, blockSize: wholeShift(description), purgeIntervalMs },
       options,
       this.#core.clock,
       {
@@ -342,6 +370,11 @@ export class UserDevice implements Deferred {
       this.#core.leave();
     }
   }
+}
+
+/** SCST counts in shifts: a size that is no power of two counts as the next smaller one. */
+function wholeShift({ blockSize }: { blockSize: number }): number {
+  return blockSize === 0 ? 0 : 2 ** Math.floor(Math.log2(blockSize));
 }
 
 /** Events that came since the command was queued: asked again right before the hand-out. */

@@ -98,10 +98,11 @@ class WriteSameJob implements InternalOwner {
   }
 
   ended(command: Command): void {
-    if (command.status !== STATUS.GOOD && !this.#failed) {
+    if (command.aborted) {
       this.#failed = true;
-      this.#parent.setSenseBytes(command.sense, command.senseLength);
-      this.#parent.status = command.status;
+    } else if (command.status !== STATUS.GOOD && !this.#failed) {
+      this.#failed = true;
+      this.#parent.copyResult(command);
     }
     this.#inFlight--;
     if (this.#inFlight === 0) this.run();

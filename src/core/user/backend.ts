@@ -1,5 +1,7 @@
 import {
   SCST_DATA_READ,
+  SCST_QUEUE_ALG_0_RESTRICTED_REORDER,
+  SCST_TST_1_SEP_TASK_SETS,
   SCST_USER_MEM_NO_REUSE,
   SCST_USER_MEM_REUSE_ALL,
   SCST_USER_MEM_REUSE_READ,
@@ -84,6 +86,18 @@ export class UserBackend extends Device {
 
   override get writeProtected(): boolean {
     return this.#options.swp !== 0;
+  }
+
+  override get separateTaskSets(): boolean {
+    return this.#options.tst === SCST_TST_1_SEP_TASK_SETS;
+  }
+
+  override get restrictedReordering(): boolean {
+    return this.#options.queueAlg === SCST_QUEUE_ALG_0_RESTRICTED_REORDER;
+  }
+
+  override get ownOrderManagement(): boolean {
+    return this.#options.hasOwnOrderMgmt !== 0;
   }
 
   /** Whether the core keeps buffers of commands that go this way. */

@@ -132,24 +132,6 @@ export const LogoutResponseCode = {
 } as const;
 export type LogoutResponseCode = (typeof LogoutResponseCode)[keyof typeof LogoutResponseCode];
 
-/** Response of a SCSI Response. */
-export const ScsiResponseCode = {
-  commandCompletedAtTarget: 0,
-  targetFailure: 1,
-} as const;
-export type ScsiResponseCode = (typeof ScsiResponseCode)[keyof typeof ScsiResponseCode];
-
-/** AsyncEvent of an Asynchronous Message. */
-export const AsyncEvent = {
-  scsiEvent: 0,
-  targetRequestsLogout: 1,
-  targetDropsConnection: 2,
-  targetDropsAllConnections: 3,
-  targetRequestsNegotiation: 4,
-  allTasksTerminated: 5,
-} as const;
-export type AsyncEvent = (typeof AsyncEvent)[keyof typeof AsyncEvent];
-
 /** AHSType of an additional header segment. */
 export const AhsType = {
   extendedCdb: 1,

@@ -4,11 +4,4 @@ export * from "./keys.ts";
 export { padded, PDU_OF_OPCODE, pduName, serialAdd, serialDifference } from "./pdu.ts";
 export * from "./pdu-initiator.ts";
 export * from "./pdu-target.ts";
-export {
-  decodeText,
-  encodeText,
-  TEXT_KEY_LENGTH_MAX,
-  TEXT_VALUE_LENGTH_MAX,
-  type TextLimits,
-  type TextPair,
-} from "./text.ts";
+export { decodeText, encodeText, type TextPair } from "./text.ts";

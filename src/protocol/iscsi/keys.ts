@@ -8,9 +8,6 @@
  */
 export type KeyUse = "IO" | "LO" | "ALL" | "FFPO";
 
-/** How two offers become one result. */
-export type ResultFunction = "minimum" | "maximum" | "and" | "or" | "choice";
-
 interface KeyRow {
   readonly use: KeyUse;
   /** Who may offer or declare it. */

@@ -4,12 +4,12 @@ import { ProtocolError } from "../errors.ts";
 export type TextPair = readonly [key: string, value: string];
 
 /** RFC 7143, "Text Format": a key has at most 63 bytes. */
-export const TEXT_KEY_LENGTH_MAX = 63;
+const TEXT_KEY_LENGTH_MAX = 63;
 /** A value has at most 255 bytes, except where a key says otherwise (large binary values). */
-export const TEXT_VALUE_LENGTH_MAX = 8192;
+const TEXT_VALUE_LENGTH_MAX = 8192;
 
 /** The limits of one exchange's text. */
-export interface TextLimits {
+interface TextLimits {
   /** Pairs. */
   readonly keyCountMax: number;
 }

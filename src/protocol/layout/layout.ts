@@ -50,6 +50,12 @@ export interface PlacedField {
   readonly offset: number;
 }
 
+/** What every view has of its own: a field of that name would be hidden. */
+const VIEW_MEMBERS: ReadonlySet<string> = new Set([
+  ...Object.keys(new View(new Uint8Array(0), 0)),
+  ...Object.getOwnPropertyNames(View.prototype),
+]);
+
 /** A declared layout of bytes: what `struct` and `wire` give. */
 // oxlint-disable-next-line no-explicit-any -- a Layout of unknown fields must accept every Layout
 export class Layout<F extends Fields = any> {
@@ -74,6 +80,9 @@ export class Layout<F extends Fields = any> {
       }
     };
     for (const [index, { name: field, field: kind, offset }] of fields.entries()) {
+      if (VIEW_MEMBERS.has(field)) {
+        throw new UsageError("LAYOUT", `${name}: ${field} is no name for a field, views have one`);
+      }
       kind.define(LayoutView.prototype, field, offset, index);
       this.#offsets.set(field, offset);
     }

@@ -39,6 +39,11 @@ export class View {
     return this;
   }
 
+  /** Layouts print every field, with its offset and value. */
+  toString(): string {
+    return `a view of ${this.bytes.length} bytes at ${this.offset}`;
+  }
+
   /** Keeps a nested view, to move it with this one. */
   keep(index: number, at: number, view: View): void {
     (this.nested ??= [])[index] = view;

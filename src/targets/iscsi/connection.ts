@@ -1,6 +1,10 @@
 import type { Core } from "../../core/core.ts";
 import type { Timer } from "../../core/clock.ts";
-import { BHS_LENGTH, LOGIN_DATA_SEGMENT_LENGTH_MAX, Opcode } from "../../protocol/iscsi/index.ts";
+import {
+  LOGIN_DATA_SEGMENT_LENGTH_MAX,
+  LogoutResponseCode,
+  Opcode,
+} from "../../protocol/iscsi/index.ts";
 import { answerText } from "./discovery.ts";
 import { IscsiCode, type LoginFailure, loginStatusName } from "./errors.ts";
 import { FullFeature, type RequestHandlers } from "./full-feature.ts";
@@ -11,7 +15,7 @@ import { Negotiation, type Offers, parametersOf } from "./negotiation.ts";
 import { PduReader } from "./pdu-reader.ts";
 import { PduWriter } from "./pdu-writer.ts";
 import type { OpenSession, Sessions } from "./sessions.ts";
-import { answerLogout } from "./tasks/logout.ts";
+import { answerLogout, type Logout, receiveLogout } from "./tasks/logout.ts";
 import { receiveNopOut, sendPing } from "./tasks/nop.ts";
 import { receiveTaskManagement } from "./tasks/task-management.ts";
 import { TextExchange } from "./tasks/text-request.ts";
@@ -85,11 +89,9 @@ export class Connection implements TransportEvents {
 
   receive(bytes: Uint8Array, length: number): void {
     if (this.#ending) return;
-    const { core } = this.#server;
     this.#alive = true;
-    core.enter();
     try {
-      this.#reader.receive(bytes, length);
+      this.#process(bytes, length);
     } catch (cause) {
       // A fault of this program; the peer and the other connections must not suffer more of it.
       this.log({
@@ -99,10 +101,19 @@ export class Connection implements TransportEvents {
         cause,
       });
       this.destroy();
+    }
+    if (this.#transport.queuedLength > this.limits.sendQueueLengthMax) this.#pause();
+  }
+
+  /** A batch: handlers run, and responses leave, when all PDUs of the chunk are submitted. */
+  #process(bytes: Uint8Array, length: number): void {
+    const { core } = this.#server;
+    core.enter();
+    try {
+      this.#reader.receive(bytes, length);
     } finally {
       core.leave();
     }
-    if (this.#transport.queuedLength > this.limits.sendQueueLengthMax) this.#pause();
   }
 
   drained(): void {
@@ -285,11 +296,19 @@ export class Connection implements TransportEvents {
       [Opcode.taskManagementRequest]: receiveTaskManagement,
       [Opcode.textRequest]: (phase, bytes, at, data) => text.receive(phase, bytes, at, data),
       [Opcode.logoutRequest]: (phase, bytes, at) => {
-        if (!answerLogout(phase, bytes, at, connectionId)) return;
-        this.log({ level: "info", code: IscsiCode.loggedOut, message: "logged out" });
-        this.#finish();
+        const logout = receiveLogout(phase, bytes, at, connectionId);
+        // Behind the responses of the commands that came in the same chunk.
+        server.core.defer({ flush: () => this.#logOut(phase, logout) });
+        if (logout.code === LogoutResponseCode.closed) this.#reader.stop();
       },
     };
+  }
+
+  #logOut(phase: FullFeature, logout: Logout): void {
+    answerLogout(phase, logout);
+    if (logout.code !== LogoutResponseCode.closed) return;
+    this.log({ level: "info", code: IscsiCode.loggedOut, message: "logged out" });
+    this.#finish();
   }
 
   /** Every so often: has anything come? If not, a ping; if still not, the end. */
@@ -304,7 +323,7 @@ export class Connection implements TransportEvents {
       } else {
         this.#pinged = true;
         this.#server.core.enter();
-        sendPing(phase, BHS_LENGTH);
+        sendPing(phase);
         this.#server.core.leave();
       }
       this.#watch(phase);

@@ -13,6 +13,7 @@ import {
   RESERVED_TAG,
   serialAdd,
 } from "../../protocol/iscsi/index.ts";
+import { SENSE } from "../../protocol/scsi/sense.ts";
 import { Arrival, CmdSnWindow } from "./cmd-sn-window.ts";
 import { IscsiCode } from "./errors.ts";
 import { HeldRequests } from "./held-requests.ts";
@@ -20,7 +21,13 @@ import type { IscsiLimits } from "./limits.ts";
 import type { SessionParameters } from "./negotiation.ts";
 import { type PduConsumer, Sink } from "./pdu-reader.ts";
 import type { PduWriter } from "./pdu-writer.ts";
-import { bufferReady, endDataOut, receiveDataOut, storeDataOut } from "./tasks/data-out.ts";
+import {
+  bufferReady,
+  endDataOut,
+  failDataOut,
+  receiveDataOut,
+  storeDataOut,
+} from "./tasks/data-out.ts";
 import { sendResult } from "./tasks/data-in.ts";
 import { receiveScsiCommand } from "./tasks/scsi-command.ts";
 import { Task } from "./tasks/task.ts";
@@ -234,10 +241,22 @@ export class FullFeature implements PduConsumer {
     this.#releasing = false;
   }
 
+  /**
+   * RFC 7143, "Digest Errors": the PDU is rejected and discarded. The initiator may send a
+   * request once more; a task whose data are missing fails, for want of within-command recovery.
+   */
   badData(bytes: Uint8Array, at: number): void {
-    this.reject(Reason.dataDigestError, "its data digest is wrong", bytes, at);
-    // RFC 7143, "Digest Errors": without within-command recovery the session begins anew.
-    this.host.fail(IscsiCode.dataDigest, "a data digest is wrong and ErrorRecoveryLevel is 0");
+    const ending = this.#ending;
+    this.#ending = Ending.nothing;
+    const why = "its data digest is wrong";
+    if (ending === Ending.request) this.rejectRequest(Reason.dataDigestError, why, bytes, at);
+    else this.reject(Reason.dataDigestError, why, bytes, at);
+    const task = this.#task;
+    this.#task = undefined;
+    if (ending === Ending.data && task?.serial === this.#taskSerial) {
+      failDataOut(task, SENSE.PROTOCOL_SERVICE_CRC_ERROR, this.#taskFinal);
+    }
+    if (this.#held.size > 0) this.#releaseHeld();
   }
 
   lost(code: IscsiCode, message: string): void {
@@ -286,8 +305,9 @@ export class FullFeature implements PduConsumer {
     this.host.fail(code, message);
   }
 
-  fail(code: IscsiCode, message: string): void {
-    this.host.fail(code, message);
+  /** Data-out that are not in order: not the end of the connection, but worth a line. */
+  noteSequence(message: string): void {
+    this.host.log({ level: "warning", code: IscsiCode.dataSequence, message });
   }
 
   // Tasks.
@@ -342,8 +362,12 @@ export class FullFeature implements PduConsumer {
   sendResponse(task: Task, command: Command): void {
     this.#endTask(task);
     let lent = false;
-    if (!command.aborted) lent = sendResult(this, task, command);
-    const delivered = !command.aborted;
+    const delivered = !command.aborted || task.terminated;
+    if (task.terminated && task.failure !== undefined) {
+      command.setSense(task.failure);
+      command.residual = task.writeLength;
+    }
+    if (delivered) lent = sendResult(this, task, command);
     task.reset();
     this.#pool.push(task);
     if (lent) this.writer.borrow(command);

@@ -1,5 +1,3 @@
-export { IscsiCode } from "./errors.ts";
-export { ISCSI_LIMITS, type IscsiLimits } from "./limits.ts";
+export type { IscsiLimits } from "./limits.ts";
 export type { PortalAddress } from "./portal.ts";
 export { type IscsiExport, IscsiServer, type IscsiServerOptions } from "./server.ts";
-export type { Transport, TransportEvents } from "./transport.ts";

@@ -8,7 +8,7 @@ import {
 import type { Transport } from "./transport.ts";
 
 /** Payloads up to this length are copied behind their header: one buffer leaves, not many. */
-export const COPIED_LENGTH_MAX = 8192;
+const COPIED_LENGTH_MAX = 8192;
 
 /** Bytes of one slab: a batch of 32 responses of 4 KiB fits. */
 const SLAB_LENGTH = 262_144;

@@ -37,7 +37,7 @@ export class Sessions {
   #lastTsih = 0;
 
   constructor(countMax: number) {
-    this.#countMax = countMax;
+    this.#countMax = Math.min(countMax, TSIH_MAX);
   }
 
   get count(): number {

@@ -1,4 +1,10 @@
-import type { Command, Core, Target, TargetDriver, TaskManagementRequest } from "../../core/index.ts";
+import type {
+  Command,
+  Core,
+  Target,
+  TargetDriver,
+  TaskManagementRequest,
+} from "../../core/index.ts";
 import { LocalInitiator } from "./local-initiator.ts";
 import type { LocalTask } from "./local-task.ts";
 

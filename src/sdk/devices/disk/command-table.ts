@@ -74,6 +74,7 @@ const RUNS: Readonly<Record<string, Run>> = {
  * learns another command has it added here; one that comes through all the same is refused.
  */
 const RUN_BY_THE_CORE: readonly string[] = [
+  "COMPARE AND WRITE",
   "REPORT LUNS",
   "REPORT TARGET PORT GROUPS",
   "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",

@@ -17,7 +17,7 @@ const senseSegment = new Uint8Array(2 + 252);
  * @returns whether the command's data are lent to the writer
  */
 export function sendResult(phase: FullFeature, task: Task, command: Command): boolean {
-  const length = Math.min(command.responseLength, task.readLength);
+  const length = Math.min(command.responseLength, command.data.length, task.readLength);
   if (length === 0) {
     sendStatus(phase, task, command);
     return false;

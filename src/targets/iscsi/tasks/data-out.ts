@@ -1,4 +1,5 @@
 import { DataOut, ReadyToTransfer, Opcode, RESERVED_TAG } from "../../../protocol/iscsi/index.ts";
+import { SENSE, type SenseCondition } from "../../../protocol/scsi/sense.ts";
 import { IscsiCode } from "../errors.ts";
 import type { FullFeature } from "../full-feature.ts";
 import { Sink } from "../pdu-reader.ts";
@@ -18,9 +19,20 @@ export function receiveDataOut(phase: FullFeature, bytes: Uint8Array, at: number
     // The task was aborted or failed early; its initiator may not know yet.
     return Sink.discard;
   }
+  if (task.failure !== undefined) {
+    if (pdu.final) failedSequenceOver(task);
+    return Sink.discard;
+  }
   const wrong = violation(phase, task, pdu.dataSegmentLength);
   if (wrong !== undefined) {
     phase.violation(IscsiCode.dataSequence, `Data-Out: ${wrong}`, bytes, at);
+    return Sink.discard;
+  }
+  if (pdu.dataSn !== task.dataSn || pdu.bufferOffset !== task.received) {
+    // RFC 7143, "Sequence Errors": a PDU is missing, as if its digest had been wrong.
+    const what = `DataSN ${pdu.dataSn} and offset ${pdu.bufferOffset} where ${task.dataSn} and`;
+    phase.noteSequence(`Data-Out: ${what} ${task.received} were to come`);
+    failDataOut(task, SENSE.PROTOCOL_SERVICE_CRC_ERROR, pdu.final);
     return Sink.discard;
   }
   phase.beginData(task, pdu.final);
@@ -28,7 +40,7 @@ export function receiveDataOut(phase: FullFeature, bytes: Uint8Array, at: number
   return Sink.stream;
 }
 
-/** Which rule the Data-Out in `request` breaks. */
+/** Which rule of the protocol the Data-Out in `request` breaks. */
 function violation(phase: FullFeature, task: Task, length: number): string | undefined {
   const tag = request.targetTransferTag;
   let end: number;
@@ -40,12 +52,29 @@ function violation(phase: FullFeature, task: Task, length: number): string | und
     if (tag !== tagOf(task, task.r2tDoneCount)) return "not the tag of the oldest open R2T";
     end = sequenceEnd(phase, task);
   }
-  if (request.dataSn !== task.dataSn) return `DataSN ${request.dataSn}, not ${task.dataSn}`;
-  if (request.bufferOffset !== task.received) {
-    return `buffer offset ${request.bufferOffset}, not ${task.received}`;
-  }
   if (task.received + length > end) return `${task.received + length} bytes where ${end} may be`;
   return undefined;
+}
+
+/**
+ * The data-out of a task can't be used: it will end with `sense`, but not before all data have
+ * come that are on their way (RFC 7143, "Digest Errors").
+ *
+ * @param final the PDU that was wrong ends its sequence
+ */
+export function failDataOut(task: Task, sense: SenseCondition, final: boolean): void {
+  task.failure = sense;
+  task.openSequenceCount = task.unsolicited ? 1 : task.r2tCount - task.r2tDoneCount;
+  if (final) failedSequenceOver(task);
+}
+
+function failedSequenceOver(task: Task): void {
+  task.openSequenceCount--;
+  if (task.openSequenceCount > 0) return;
+  const { command } = task;
+  if (command === undefined) return;
+  task.terminated = true;
+  command.session.abort(command);
 }
 
 function sequenceEnd(phase: FullFeature, task: Task): number {
@@ -86,7 +115,8 @@ export function endDataOut(phase: FullFeature, task: Task, length: number, final
     task.r2tDoneCount++;
     task.dataSn = 0;
   } else if (final && task.r2tCount > 0) {
-    phase.fail(IscsiCode.dataSequence, "Data-Out: the sequence ends before the R2T's length");
+    phase.noteSequence("Data-Out: the sequence ends before the R2T's length");
+    failDataOut(task, SENSE.NOT_ENOUGH_UNSOLICITED_DATA, true);
     return;
   }
   continueDataOut(phase, task);
@@ -107,6 +137,7 @@ export function bufferReady(phase: FullFeature, task: Task, data: Uint8Array): v
 /** Gives the command to the core once its data are there, and asks for what is missing. */
 function continueDataOut(phase: FullFeature, task: Task): void {
   if (task.data === undefined || task.unsolicited || task.complete) return;
+  if (task.failure !== undefined) return;
   if (task.received >= task.needed) {
     task.complete = true;
     task.command?.dataReceived();

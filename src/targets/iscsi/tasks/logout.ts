@@ -10,28 +10,35 @@ import type { FullFeature } from "../full-feature.ts";
 const request = LogoutRequest.view();
 const response = LogoutResponse.view();
 
+/** A logout that is to be answered. */
+export interface Logout {
+  readonly initiatorTaskTag: number;
+  readonly code: LogoutResponseCode;
+}
+
 /**
- * Answers a logout. With one connection a session, closing either is closing both; recovery of
- * a connection needs a higher ErrorRecoveryLevel.
- *
- * @returns whether the connection is over
+ * Reads a logout. With one connection a session, closing either is closing both; recovery of a
+ * connection needs a higher ErrorRecoveryLevel.
  */
-export function answerLogout(
+export function receiveLogout(
   phase: FullFeature,
   bytes: Uint8Array,
   at: number,
-  connectionId: number,
-): boolean {
-  const pdu = request.at(at, bytes);
-  const { reasonCode, initiatorTaskTag } = pdu;
+  ownConnectionId: number,
+): Logout {
+  const { reasonCode, initiatorTaskTag, connectionId } = request.at(at, bytes);
+  phase.over(bytes, at);
   let code: LogoutResponseCode = LogoutResponseCode.closed;
   if (reasonCode !== LogoutReason.closeSession) {
-    if (pdu.connectionId !== connectionId) code = LogoutResponseCode.cidNotFound;
+    if (connectionId !== ownConnectionId) code = LogoutResponseCode.cidNotFound;
     else if (reasonCode !== LogoutReason.closeConnection) {
       code = LogoutResponseCode.recoveryNotSupported;
     }
   }
-  phase.over(bytes, at);
+  return { initiatorTaskTag, code };
+}
+
+export function answerLogout(phase: FullFeature, { initiatorTaskTag, code }: Logout): void {
   const reply = response.at(phase.writer.begin(), phase.writer.bytes);
   reply.opcode = Opcode.logoutResponse;
   reply.final = true;
@@ -41,5 +48,4 @@ export function answerLogout(
   reply.time2Retain = phase.parameters.time2Retain;
   phase.number(reply, true);
   phase.writer.add();
-  return code === LogoutResponseCode.closed;
 }

@@ -10,6 +10,9 @@ import type { FullFeature } from "../full-feature.ts";
 const request = NopOut.view();
 const response = NopIn.view();
 
+/** There is one ping at a time. */
+const PING_TAG = 1;
+
 /** A ping is echoed; an answer to our own ping has done its duty by arriving. */
 export function receiveNopOut(
   phase: FullFeature,
@@ -37,12 +40,12 @@ export function receiveNopOut(
 }
 
 /** Asks the initiator for a sign of life. */
-export function sendPing(phase: FullFeature, targetTransferTag: number): void {
+export function sendPing(phase: FullFeature): void {
   const pdu = response.at(phase.writer.begin(), phase.writer.bytes);
   pdu.opcode = Opcode.nopIn;
   pdu.final = true;
   pdu.initiatorTaskTag = RESERVED_TAG;
-  pdu.targetTransferTag = targetTransferTag;
+  pdu.targetTransferTag = PING_TAG;
   phase.number(pdu, false);
   phase.writer.add();
 }

@@ -28,7 +28,7 @@ const LUN_OFFSET = ScsiCommand.offsetOf("lun");
 /** The CDB's bytes in the header; longer ones go on in an AHS. */
 const CDB_LENGTH = 16;
 /** The longest CDB there is: 8 bytes and ADDITIONAL CDB LENGTH, at most 252. */
-export const CDB_LENGTH_MAX = 260;
+const CDB_LENGTH_MAX = 260;
 
 const longCdb = new Uint8Array(CDB_LENGTH_MAX);
 

@@ -1,4 +1,5 @@
 import type { Command } from "../../../core/command.ts";
+import type { SenseCondition } from "../../../protocol/scsi/sense.ts";
 import type { FullFeature } from "../full-feature.ts";
 
 /** A SCSI command under way on a connection. Connections keep a pool of them. */
@@ -44,6 +45,12 @@ export class Task {
   r2tOffset = 0;
   /** All data are there: the core has the command. */
   complete = false;
+  /** Why the data are of no use; the task ends when the rest of them has come. */
+  failure: SenseCondition | undefined = undefined;
+  /** Sequences of data that a failed task waits for. */
+  openSequenceCount = 0;
+  /** The command was aborted by this target driver, and is answered with `failure`. */
+  terminated = false;
 
   constructor(phase: FullFeature) {
     this.phase = phase;
@@ -66,5 +73,7 @@ export class Task {
     this.r2tCount = 0;
     this.r2tDoneCount = 0;
     this.complete = false;
+    this.failure = undefined;
+    this.terminated = false;
   }
 }
