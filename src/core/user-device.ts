@@ -292,6 +292,7 @@ export class UserDevice implements Deferred {
   /** In order, up to the first that is wrong. */
   #takeReplies(multi: MultiView, backend: UserBackend): number {
     const { repliesCnt, preplies } = multi;
+    multi.repliesDone = 0;
     if (repliesCnt <= 0) return 0;
     const segment = this.#memory.find(preplies, repliesCnt * ScstUserReplyCmd.size);
     if (segment === undefined) return -ERRNO.EFAULT;
@@ -316,6 +317,7 @@ export class UserDevice implements Deferred {
       writeRequest(view, userCommand, backend);
       userCommand.sent = true;
       userCommand.seen = true;
+      userCommand.unjammed = false;
       return true;
     }
   }

@@ -23,5 +23,6 @@ export function copyFromUser(
   const segment = memory.find(address, length);
   if (segment === undefined) return undefined;
   const start = address - segment.base;
-  return segment.bytes.slice(start, start + length);
+  // slice() of a Buffer would be no copy.
+  return new Uint8Array(segment.bytes.subarray(start, start + length));
 }

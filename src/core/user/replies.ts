@@ -5,6 +5,7 @@ import {
   SCST_CMD_QUEUE_ACA,
   SCST_DATA_NONE,
   SCST_DATA_READ,
+  SCST_DATA_UNKNOWN,
   SCST_EXEC_REPLY_BACKGROUND,
   SCST_EXEC_REPLY_COMPLETED,
   SCST_EXEC_REPLY_DO_WRITE_SAME,
@@ -60,7 +61,8 @@ const SUBCODE_OF: Readonly<Record<number, number>> = {
 export function takeReply(view: ReplyView, backend: UserBackend, memory: UserMemory): number {
   const userCommand = backend.table.find(view.cmdH);
   if (userCommand === undefined) return -ERRNO.ESRCH;
-  if (userCommand.background) return endBackground(userCommand, backend);
+  if (userCommand.background) return endBackground(userCommand, view.execReply, backend);
+  if (userCommand.unjammed) return 0;
   if (!userCommand.sent) return -ERRNO.EINVAL;
   userCommand.sent = false;
   if (view.subcode !== SUBCODE_OF[userCommand.state]) return wrongSubcode(userCommand, backend);
@@ -97,6 +99,7 @@ function wrongSubcode(userCommand: UserCommand, backend: UserBackend): number {
   if (userCommand.command === undefined || userCommand.state === UCMD_STATE_ON_FREEING) {
     takeEventReply(userCommand, -ERRNO.EFAULT, backend);
   } else {
+    userCommand.unjammed = true;
     unjam(userCommand, SENSE.LOGICAL_UNIT_NOT_SUPPORTED);
   }
   return -ERRNO.EINVAL;
@@ -141,7 +144,7 @@ function takeParseReply(command: Command, reply: ParseReplyView, memory: UserMem
 }
 
 function refuseParse(command: Command, reply: ParseReplyView, memory: UserMemory): number {
-  if (reply.status !== STATUS.CHECK_CONDITION) {
+  if (reply.status !== STATUS.CHECK_CONDITION || reply.senseLen === 0) {
     refused(command, reply.status);
     return 0;
   }
@@ -158,6 +161,7 @@ function refuseParse(command: Command, reply: ParseReplyView, memory: UserMemory
 function validParse(command: Command, reply: ParseReplyView): boolean {
   return (
     reply.queueType <= SCST_CMD_QUEUE_ACA &&
+    reply.dataDirection !== SCST_DATA_UNKNOWN &&
     reply.dataDirection <= SCST_DATA_NONE &&
     (reply.dataDirection === SCST_DATA_NONE || reply.bufflen > 0) &&
     reply.bufflen >= 0 &&
@@ -330,12 +334,17 @@ function takeStatus(userCommand: UserCommand, reply: ExecReplyView, memory: User
 }
 
 /** The work that went on behind an answered command is done: its status no longer matters. */
-function endBackground(userCommand: UserCommand, backend: UserBackend): number {
+function endBackground(
+  userCommand: UserCommand,
+  reply: ExecReplyView,
+  backend: UserBackend,
+): number {
+  const completed = reply.replyType === SCST_EXEC_REPLY_COMPLETED;
   userCommand.background = false;
   userCommand.sent = false;
   if (userCommand.command === undefined) {
     if (userCommand.buffer !== undefined) backend.releaseBuffer(userCommand.buffer);
     backend.table.give(userCommand);
   }
-  return 0;
+  return completed ? 0 : -ERRNO.EINVAL;
 }

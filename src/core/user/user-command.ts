@@ -20,6 +20,8 @@ export class UserCommand implements Linked<UserCommand> {
   state: number = UCMD_STATE_NEW;
   /** The handler has it and owes a reply. */
   sent = false;
+  /** The core has ended what the handler has: a reply that still comes means nothing. */
+  unjammed = false;
   /** The handler has seen the SCSI command at all: it will be told of its end. */
   seen = false;
   /** The initiator has its answer; what the handler still does is its own affair. */
@@ -75,6 +77,7 @@ export class UserCommandTable {
     userCommand.handle = (generation << SLOT_BITS) | slot;
     userCommand.state = UCMD_STATE_NEW;
     userCommand.sent = false;
+    userCommand.unjammed = false;
     userCommand.seen = false;
     userCommand.background = false;
     userCommand.command = undefined;

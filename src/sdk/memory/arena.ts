@@ -132,6 +132,7 @@ export class LoopbackSource implements ArenaSource {
     const base = this.#next;
     // A gap behind each segment: a run over its end is an error, not another's data.
     this.#next += Math.ceil(length / PAGE_SIZE) * PAGE_SIZE + PAGE_SIZE;
-    return { base, bytes: Buffer.allocUnsafeSlow(length).fill(0) };
+    // Not a Buffer: its slice() gives no copy.
+    return { base, bytes: new Uint8Array(length) };
   }
 }

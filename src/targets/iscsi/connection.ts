@@ -1,5 +1,7 @@
-import type { Core } from "../../core/core.ts";
 import type { Timer } from "../../core/clock.ts";
+import type { Core } from "../../core/core.ts";
+import type { Log } from "../../core/log.ts";
+import type { Target } from "../../core/target.ts";
 import {
   LOGIN_DATA_SEGMENT_LENGTH_MAX,
   LogoutResponseCode,
@@ -19,7 +21,6 @@ import { answerLogout, type Logout, receiveLogout } from "./tasks/logout.ts";
 import { receiveNopOut, sendPing } from "./tasks/nop.ts";
 import { receiveTaskManagement } from "./tasks/task-management.ts";
 import { TextExchange } from "./tasks/text-request.ts";
-import type { Target } from "../../core/target.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
 /** What all connections of a server have in common. */
@@ -78,7 +79,8 @@ export class Connection implements TransportEvents {
     });
   }
 
-  log = (entry: Parameters<Core["log"]>[0]): void => {
+  /** Every line says whose connection it is about. */
+  readonly log: Log = (entry) => {
     this.#server.core.log({
       ...entry,
       message: `${this.#transport.remoteAddress}: ${entry.message}`,

@@ -22,7 +22,6 @@ export const IscsiCode = {
   staging: "ISCSI_STAGING_LENGTH",
   connections: "ISCSI_CONNECTIONS_MAX",
   handshake: "ISCSI_LOGIN_PDU",
-  socket: "ISCSI_SOCKET",
   internal: "ISCSI_INTERNAL",
 } as const;
 export type IscsiCode = (typeof IscsiCode)[keyof typeof IscsiCode];

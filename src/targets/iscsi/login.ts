@@ -1,5 +1,6 @@
 import { ProtocolError } from "../../protocol/errors.ts";
 import { decodeText, encodeText, LoginStatus, type TextPair } from "../../protocol/iscsi/index.ts";
+import { joined } from "./bytes.ts";
 import { type LoginFailure, loginFailure } from "./errors.ts";
 import type { IscsiLimits } from "./limits.ts";
 import { LOGIN_TABLE, loginEvent, type LoginState, type LoginStep } from "./login-table.ts";
@@ -194,11 +195,4 @@ function refusal(status: LoginStatus, fields: LoginFields): LoginFailure {
     `stage ${currentStage} to ${nextStage} (T=${Number(transit)}, C=${Number(continues)}) ` +
       "can't be asked for here",
   );
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

@@ -24,8 +24,12 @@ test("a struct: offset, name, value a line, nested ones indented", () => {
     ...union({ flags: u8 }, { inner: nest(Inner) }),
   });
   const view = layout.view(new Uint8Array(64), 8);
-  layout.write(view, { count: 300, name: "disk1", inner: { id: 0xabcn, cdb: Uint8Array.of(1, 2) } });
-  expect(`${view}`).toMatchInlineSnapshot(`
+  layout.write(view, {
+    count: 300,
+    name: "disk1",
+    inner: { id: 0xabcn, cdb: Uint8Array.of(1, 2) },
+  });
+  expect(String(view)).toMatchInlineSnapshot(`
     "scst_example at 8, 32 bytes
       0         count                        300 (0x12c)
       4         name                         "disk1"

@@ -25,7 +25,13 @@ describe("C alignment", () => {
     ["nothing but bytes", struct("s", { a: u8, b: u8, c: u8 }), [0, 1, 2], 3, 1],
     ["a byte before a word", struct("s", { a: u8, b: u32 }), [0, 4], 8, 4],
     ["padding at the end", struct("s", { a: u32, b: u8 }), [0, 4], 8, 4],
-    ["an 8-aligned number after 4 bytes", struct("s", { a: u32, b: u64, c: u8 }), [0, 8, 16], 24, 8],
+    [
+      "an 8-aligned number after 4 bytes",
+      struct("s", { a: u32, b: u64, c: u8 }),
+      [0, 8, 16],
+      24,
+      8,
+    ],
     ["halves of a word", struct("s", { a: u8, b: u16, c: u8, d: s16 }), [0, 2, 4, 6], 8, 2],
     ["byte arrays need no alignment", struct("s", { a: u8, b: bytes(3), c: u32 }), [0, 1, 4], 8, 4],
     ["strings neither", struct("s", { a: u32, b: cString(5), c: u16 }), [0, 4, 10], 12, 4],
@@ -66,6 +72,10 @@ describe("C alignment", () => {
   test("two alternatives with the same name are refused", () => {
     expect(() => union({ a: u8 }, { a: u16 })).toThrow("two alternatives of a union have a a");
   });
+});
+
+test.each(["bytes", "data", "offset", "at", "toString"])("%s is no name for a field", (name) => {
+  expect(() => struct("s", { [name]: u8 })).toThrow(`s: ${name} is no name for a field`);
 });
 
 describe("numbers in native order", () => {
@@ -169,7 +179,7 @@ describe("encode and write", () => {
   });
 
   test.each([
-    ["longer", 14, "010000000000000000000000" + "0000"],
+    ["longer", 14, "0100000000000000000000000000"],
     ["shorter", 5, "0100000000"],
   ])("%s than the struct", (_title, size, text) => {
     expect(toHex(layout.encode({ a: 1 }, size))).toBe(text);

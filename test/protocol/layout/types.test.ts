@@ -22,7 +22,7 @@ const Inner = struct("inner", { value: u64, name: cString(4) });
 const layout = struct("s", {
   count: u8,
   id: handle,
-  data: bytes(4),
+  part: bytes(4),
   inner: nest(Inner),
   ...union({ a: u8 }, { b: u64, c: handle }),
 });

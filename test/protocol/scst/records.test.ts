@@ -9,7 +9,7 @@ import {
   ScstUserReplyCmd,
 } from "../../../src/protocol/scst/index.ts";
 import { toHex } from "../../support/hex.ts";
-import { memberLayout, SUBCOMMANDS } from "../../replay/subcommands.ts";
+import { memberLayout, SUBCOMMANDS } from "../../support/subcommands.ts";
 import { readTrace, type UserRecord } from "../../replay/trace.ts";
 
 const folder = join(import.meta.dirname, "../../fixtures/scst-abi/traces");

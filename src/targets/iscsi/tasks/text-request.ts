@@ -9,6 +9,7 @@ import {
   TextResponse,
   type TextPair,
 } from "../../../protocol/iscsi/index.ts";
+import { joined } from "../bytes.ts";
 import type { FullFeature } from "../full-feature.ts";
 
 const request = TextRequest.view();
@@ -45,7 +46,7 @@ export class TextExchange {
       phase.rejectRequest(RejectReason.protocolError, wrong, bytes, at);
       return;
     }
-    this.#received = joined(this.#received, data);
+    if (data.length > 0) this.#received = joined(this.#received, data);
     if (!continues && this.#unsent.length === 0) {
       const answer = this.#answer(phase);
       if (typeof answer === "string") {
@@ -113,13 +114,4 @@ export class TextExchange {
     if (length > 0) phase.writer.addData(part, 0, length, false);
     else phase.writer.add();
   }
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.length === 0) return new Uint8Array(second);
-  if (second.length === 0) return first;
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

@@ -84,32 +84,22 @@ export class RamDevice extends Device {
   }
 
   #execute(command: Command): void {
-    const { data, bufferLength: length } = command;
     switch (command.cdb[0]) {
       case 0x00: // TEST UNIT READY
       case 0x35: // SYNCHRONIZE CACHE(10)
         command.setGood(0);
         return;
       case 0x12: // INQUIRY
-        data.fill(0);
-        data.set([0, 0, 6, 2, 31].slice(0, length));
-        command.setGood(Math.min(length, 36));
+        answer(command, [0, 0, 6, 2, 31], 36);
         return;
       case 0x1a: // MODE SENSE(6)
-        data.fill(0);
-        data.set([3, 0, 0, 0].slice(0, length));
-        command.setGood(Math.min(length, 4));
+        answer(command, [3], 4);
         return;
       case 0x25: // READ CAPACITY(10)
-        new DataView(data.buffer, data.byteOffset).setUint32(0, this.#lastBlock);
-        new DataView(data.buffer, data.byteOffset).setUint32(4, BLOCK_SIZE);
-        command.setGood(8);
+        answer(command, [...uint32(this.#lastBlock), ...uint32(BLOCK_SIZE)], 8);
         return;
       case 0x9e: // READ CAPACITY(16)
-        data.fill(0);
-        new DataView(data.buffer, data.byteOffset).setUint32(4, this.#lastBlock);
-        new DataView(data.buffer, data.byteOffset).setUint32(8, BLOCK_SIZE);
-        command.setGood(Math.min(length, 32));
+        answer(command, [0, 0, 0, 0, ...uint32(this.#lastBlock), ...uint32(BLOCK_SIZE)], 32);
         return;
       case 0x28: // READ(10)
       case 0x88: // READ(16)
@@ -131,7 +121,7 @@ export class RamDevice extends Device {
     const { data } = command;
     const end = start + command.bufferLength;
     if (end > this.medium.length) {
-      command.setSense(SENSE.BLOCK_OUT_OF_RANGE);
+      command.setSense(SENSE.LBA_OUT_OF_RANGE);
     } else if (command.cdb[0] === 0x28 || command.cdb[0] === 0x88) {
       data.set(this.medium.subarray(start, end));
       command.setGood(command.bufferLength);
@@ -176,3 +166,15 @@ export class RamDevice extends Device {
   }
 }
 
+/** Data-in of `length` bytes that begin with `bytes`. */
+function answer(command: Command, bytes: readonly number[], length: number): void {
+  const whole = new Uint8Array(length);
+  whole.set(bytes);
+  const count = Math.min(length, command.bufferLength);
+  command.data.set(whole.subarray(0, count));
+  command.setGood(count);
+}
+
+function uint32(value: number): number[] {
+  return [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff];
+}

@@ -1,0 +1,172 @@
+import { describe, expect, test } from "vitest";
+import { encodeText, Opcode } from "../../../src/protocol/iscsi/index.ts";
+import { INITIATOR, pattern, TARGET, type TestInitiator, TestServer } from "./support/initiator.ts";
+import { RamDevice } from "./support/ram-device.ts";
+
+const PDU_COUNT = 10_000;
+const GOOD_TARGET = "iqn.2026-01.org.example:good";
+
+/** The same numbers every time (mulberry32). */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+type Random = (below: number) => number;
+
+/** A PDU as a good initiator sends it. */
+function goodPdu(initiator: TestInitiator, pick: Random): Uint8Array {
+  const blocks = 1 + pick(20);
+  const lba = pick(1000);
+  switch (pick(9)) {
+    case 0:
+      return initiator.read(lba, blocks);
+    case 1:
+      return initiator.write(lba, blocks, {}, pattern(blocks * 512));
+    case 2:
+      return initiator.write(lba, blocks, { final: pick(2) === 0 }, pattern(512));
+    case 3:
+      return initiator.dataOut(
+        { initiatorTaskTag: initiator.itt - 1 - pick(3), bufferOffset: 512, final: true },
+        pattern(512 * pick(8)),
+      );
+    case 4:
+      return initiator.nop({ immediate: pick(2) === 0 }, pattern(pick(2000)));
+    case 5:
+      return initiator.text([["SendTargets", "All"]]);
+    case 6:
+      return initiator.taskManagement(1 + pick(8), { referencedTaskTag: initiator.itt - pick(4) });
+    case 7:
+      return initiator.command(Array.from({ length: 16 }, () => pick(256)));
+    default:
+      return pick(20) === 0 ? initiator.logout({ reasonCode: pick(4) }) : initiator.command([0]);
+  }
+}
+
+/** Turns some bits, mostly of the header. */
+function mutate(pdu: Uint8Array, pick: Random): Uint8Array {
+  for (let i = pick(4); i > 0; i--) {
+    const at = pick(pick(4) === 0 ? pdu.length : Math.min(48, pdu.length));
+    // Lengths seldom: a wrong one ends the connection.
+    if (at >= 4 && at < 8 && pick(4) > 0) continue;
+    pdu[at] = pick(256);
+  }
+  return pick(50) === 0 ? pdu.subarray(0, pick(pdu.length)) : pdu;
+}
+
+function randomPdu(pick: Random): Uint8Array {
+  const pdu = new Uint8Array(48 + 4 * pick(20));
+  for (let i = 0; i < pdu.length; i++) pdu[i] = pick(256);
+  // Lengths that fit, now and then.
+  if (pick(3) > 0) pdu.set([0, 0, 0, pdu.length - 48], 4);
+  const opcodes = Object.values(Opcode);
+  if (pick(2) === 0) pdu[0] = (pick(2) << 6) | (opcodes[pick(opcodes.length)] as number);
+  return pdu;
+}
+
+function loginPdu(initiator: TestInitiator, pick: Random): Uint8Array {
+  const values = { transit: pick(2) === 0, currentStage: pick(2), nextStage: 1 + pick(3) };
+  const keys: [string, string][] = [
+    ["InitiatorName", INITIATOR],
+    ["TargetName", TARGET],
+    ["HeaderDigest", "CRC32C,None"],
+    ["MaxBurstLength", String(pick(100_000))],
+    ["MaxRecvDataSegmentLength", String(pick(100_000))],
+  ];
+  return initiator.loginBytes(values, encodeText(keys.slice(pick(3), 1 + pick(5))));
+}
+
+/** A client that must not notice anything of its neighbour. */
+class GoodClient {
+  readonly #initiator: TestInitiator;
+  readonly #disk: RamDevice;
+  #round = 0;
+
+  constructor(server: TestServer, disk: RamDevice) {
+    this.#disk = disk;
+    this.#initiator = server.connect();
+    this.#initiator.isid = new Uint8Array([0x40, 9, 9, 9, 9, 9]);
+    this.#initiator.send(
+      this.#initiator.login({ transit: true, currentStage: 1, nextStage: 3 }, [
+        ["InitiatorName", `${INITIATOR}.good`],
+        ["TargetName", GOOD_TARGET],
+      ]),
+      this.#initiator.command([0]),
+    );
+    this.#initiator.receive();
+  }
+
+  work(): void {
+    const data = pattern(4096, this.#round++);
+    this.#initiator.send(this.#initiator.write(8, 8, {}, data), this.#initiator.read(8, 8));
+    const pdus = this.#initiator.receive();
+    expect(pdus.map(({ fields }) => fields["status"])).toEqual([0, 0]);
+    expect(pdus[1]?.data).toEqual(Buffer.from(data));
+    expect(this.#disk.bufferCount).toBe(0);
+  }
+
+  leave(): void {
+    this.#initiator.send(this.#initiator.logout());
+  }
+}
+
+describe(`${PDU_COUNT} PDUs`, () => {
+  test.each([
+    ["at login", 1, false],
+    ["in the full feature phase", 2, true],
+    ["in the full feature phase, with digests", 3, true],
+  ])("random and mutated %s", async (_what, seed, loggedIn) => {
+    const server = new TestServer();
+    const disk = new RamDevice("good");
+    server.core.addDevice(disk);
+    server.server.export({ iqn: GOOD_TARGET, luns: [[0, disk]] });
+    const good = new GoodClient(server, disk);
+    const pick = random(seed);
+    let initiator: TestInitiator | undefined;
+    let connectionCount = 0;
+    for (let count = 0; count < PDU_COUNT; count++) {
+      if (initiator === undefined || initiator.transport.closed) {
+        await Promise.resolve();
+        initiator = server.connect();
+        connectionCount++;
+        if (loggedIn) initiator.logIn(seed === 3 ? { DataDigest: "CRC32C" } : {});
+        initiator.chunkLength = [40, 100, 1000, 100_000][pick(4)] as number;
+      }
+      initiator.send(fuzzed(initiator, pick, loggedIn));
+      initiator.transport.take();
+      server.disk.holdBuffers = pick(8) === 0;
+      server.disk.holdExecution = pick(8) === 0;
+      if (pick(4) === 0) server.disk.giveBuffers();
+      if (pick(4) === 0) server.disk.execute();
+      if (count % 100 === 0) good.work();
+    }
+    initiator?.transport.destroy();
+    server.disk.giveBuffers();
+    server.disk.execute();
+    await new Promise(setImmediate);
+
+    expect(server.log.filter(({ level }) => level === "error")).toEqual([]);
+    expect(connectionCount).toBeGreaterThan(10);
+    good.work();
+    expect(server.server.sessionCount).toBe(1);
+    expect(server.server.connectionCount).toBe(1);
+    expect(server.disk.bufferCount).toBe(0);
+    good.leave();
+    await new Promise(setImmediate);
+    expect(server.server.connectionCount).toBe(0);
+    expect(server.timerCount).toBe(0);
+  });
+});
+
+function fuzzed(initiator: TestInitiator, pick: Random, loggedIn: boolean): Uint8Array {
+  const kind = pick(10);
+  if (kind === 0) return randomPdu(pick);
+  if (!loggedIn) return mutate(loginPdu(initiator, pick), pick);
+  const pdu = goodPdu(initiator, pick);
+  return kind < 4 ? mutate(pdu, pick) : pdu;
+}
