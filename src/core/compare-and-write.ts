@@ -1,6 +1,6 @@
 /** COMPARE AND WRITE done by the core: a READ(16), a comparison, a WRITE(16). */
 import { Read16, SENSE, STATUS, Write16 } from "../protocol/scsi/index.ts";
-import { SCST_CMD_QUEUE_HEAD_OF_QUEUE } from "../protocol/scst/index.ts";
+import { SCST_CMD_QUEUE_HEAD_OF_QUEUE, SCST_DATA_UNKNOWN } from "../protocol/scst/index.ts";
 import type { Command } from "./command.ts";
 import type { InternalOwner } from "./internal-command.ts";
 
@@ -13,12 +13,22 @@ const WRITE_16 = 0x8a;
  * the caller sees to that. `done` is called when `parent` has its status.
  */
 export function compareAndWrite(parent: Command, done: () => void): void {
+  if (!announced(parent)) {
+    parent.setSense(SENSE.INVALID_FIELD_IN_CDB, { fieldPointer: { inCdb: true, byte: 13 } });
+    done();
+    return;
+  }
   parent.setGood(0);
   if (parent.bufferLength === 0) {
     done();
     return;
   }
   new CompareAndWriteJob(parent, done).read();
+}
+
+/** Whether the initiator sends just the two halves: a NUMBER OF LOGICAL BLOCKS has eight bits. */
+function announced({ expectedDirection, expectedLength, bufferLength }: Command): boolean {
+  return expectedDirection === SCST_DATA_UNKNOWN || expectedLength === bufferLength;
 }
 
 class CompareAndWriteJob implements InternalOwner {

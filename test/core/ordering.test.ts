@@ -234,6 +234,14 @@ describe("COMPARE AND WRITE (SBC-4)", () => {
     await rig.close();
   });
 
+  test("more data than the CDB's blocks: refused", async () => {
+    const rig = await openDevice();
+    const { cdb, dataOut } = compareAndWrite(5, 0, 7);
+    const { sense } = await rig.a.execute({ cdb: cdb.with(13, 0), dataOut });
+    expect([...sense.subarray(12, 18)]).toEqual([0x24, 0, 0, 0xc0, 0, 13]);
+    await rig.close();
+  });
+
   test("no block: GOOD, and the handler hears nothing", async () => {
     const rig = await openDevice();
     const none = compareAndWrite(5, 0, 7).cdb.with(13, 0);

@@ -2,11 +2,7 @@
  * What persistent reservations there are at a logical unit. A state never changes: a service
  * action makes the next one, which counts once it has been saved.
  */
-import {
-  RESERVATION_TYPE as TYPE,
-  SENSE,
-  type SenseCondition,
-} from "../../protocol/scsi/index.ts";
+import { RESERVATION_TYPE as TYPE, SENSE, type SenseCondition } from "../../protocol/scsi/index.ts";
 
 /** How many I_T nexuses may be registered. */
 export const REGISTRATIONS_MAX = 16_384;

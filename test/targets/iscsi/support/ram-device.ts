@@ -15,6 +15,9 @@ export class RamDevice extends Device {
   readonly parsedBy = "core" as const;
   readonly descriptorSense = false;
   readonly writeProtected = false;
+  readonly separateTaskSets = true;
+  readonly restrictedReordering = false;
+  readonly ownOrderManagement = false;
   readonly medium: Uint8Array;
   holdBuffers = false;
   holdExecution = false;
