@@ -42,6 +42,11 @@ const LITTLE = true;
 /** Two words of a 64-bit number as a double: exact up to 2^53. */
 const HIGH_WORD = 0x1_0000_0000;
 
+/** Most numbers are small, and a small integer costs neither a division nor memory. */
+function highWord(value: number): number {
+  return value >= 0 && value < HIGH_WORD ? 0 : Math.floor(value / HIGH_WORD);
+}
+
 export const u8: Field<number, false> = {
   type: "uint8_t",
   size: 1,
@@ -120,14 +125,14 @@ export const s64: Field<number, false> = {
   define: accessors((at) => ({
     get() {
       const offset = this.offset + at;
-      return (
-        this.data.getInt32(offset + 4, LITTLE) * HIGH_WORD + this.data.getUint32(offset, LITTLE)
-      );
+      const low = this.data.getUint32(offset, LITTLE);
+      const high = this.data.getInt32(offset + 4, LITTLE);
+      return high === 0 ? low : high * HIGH_WORD + low;
     },
     set(value) {
       const offset = this.offset + at;
       this.data.setUint32(offset, value, LITTLE);
-      this.data.setInt32(offset + 4, Math.floor(value / HIGH_WORD), LITTLE);
+      this.data.setInt32(offset + 4, highWord(value), LITTLE);
     },
   })),
 };
@@ -140,14 +145,14 @@ export const u64: Field<number, false> = {
   define: accessors((at) => ({
     get() {
       const offset = this.offset + at;
-      return (
-        this.data.getUint32(offset + 4, LITTLE) * HIGH_WORD + this.data.getUint32(offset, LITTLE)
-      );
+      const low = this.data.getUint32(offset, LITTLE);
+      const high = this.data.getUint32(offset + 4, LITTLE);
+      return high === 0 ? low : high * HIGH_WORD + low;
     },
     set(value) {
       const offset = this.offset + at;
       this.data.setUint32(offset, value, LITTLE);
-      this.data.setUint32(offset + 4, Math.floor(value / HIGH_WORD), LITTLE);
+      this.data.setUint32(offset + 4, highWord(value), LITTLE);
     },
   })),
 };
