@@ -178,6 +178,14 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.responseLength = responseLength;
   }
 
+  /** GOOD, with as much of `data` as the buffer takes. */
+  answer(data: Uint8Array): void {
+    const into = this.data;
+    const length = Math.min(into.length, data.length);
+    into.set(length === data.length ? data : data.subarray(0, length));
+    this.setGood(length);
+  }
+
   setStatus(status: number): void {
     this.status = status;
     this.senseLength = 0;

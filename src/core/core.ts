@@ -2,12 +2,18 @@ import { UsageError } from "../protocol/errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { type Log, noLog } from "./log.ts";
+import type { StateStore } from "./reservations/state-store.ts";
 import { Target } from "./target.ts";
 import type { TargetDriver } from "./target-driver.ts";
 
 export interface CoreOptions {
   readonly clock?: Clock;
   readonly log?: Log;
+  /**
+   * Where persistent reservations survive a loss of power. Without one they do not, and
+   * initiators are told so.
+   */
+  readonly stateStore?: StateStore;
 }
 
 /** How many target ports there may be (relative target port identifiers are 1 to 65535). */
@@ -23,6 +29,7 @@ export interface Deferred {
 export class Core {
   readonly clock: Clock;
   readonly log: Log;
+  readonly stateStore: StateStore | undefined;
   readonly #devices = new Map<string, Device>();
   readonly #targets = new Map<string, Target>();
   #handles = 0;
@@ -34,6 +41,7 @@ export class Core {
   constructor(options: CoreOptions = {}) {
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? noLog;
+    this.stateStore = options.stateStore;
   }
 
   /**

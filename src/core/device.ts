@@ -1,6 +1,8 @@
 import type { Command } from "./command.ts";
 import { Exclusion } from "./exclusion.ts";
 import type { Nexus } from "./nexus.ts";
+import { Reservations } from "./reservations/reservations.ts";
+import type { StateStore } from "./reservations/state-store.ts";
 import type { TaskManagementRequest } from "./task-management.ts";
 import { TaskSet } from "./task-set.ts";
 
@@ -24,10 +26,17 @@ export abstract class Device {
   /** Commands that may not run beside others. */
   readonly exclusion = new Exclusion();
 
-  constructor(name: string, type: number, blockSize: number) {
+  readonly reservations: Reservations;
+
+  /**
+   * @param store where persistent reservations survive a loss of power (APTPL); without one they
+   *   do not
+   */
+  constructor(name: string, type: number, blockSize: number, store?: StateStore) {
     this.name = name;
     this.type = type;
     this.blockSize = blockSize;
+    this.reservations = new Reservations(store === undefined ? { name } : { name, store });
   }
 
   /** Who reads the CDBs: the core, the device, or the device where the core can't. */
@@ -43,6 +52,9 @@ export abstract class Device {
   abstract readonly restrictedReordering: boolean;
   /** The handler sees to the order of its commands itself. */
   abstract readonly ownOrderManagement: boolean;
+
+  /** The handler hears of each PERSISTENT RESERVE OUT that changed something. */
+  abstract readonly persistentReserveNotifications: boolean;
 
   /** Reads the CDB; then `parsed` or `failed` of the life cycle. */
   abstract parse(command: Command): void;

@@ -16,6 +16,7 @@ import {
   SCST_IMPLICIT_HQ,
   SCST_LBA_NOT_VALID,
   SCST_LOCAL_CMD,
+  SCST_SERIALIZED,
   SCST_SKIP_UA,
   SCST_WRITE_MEDIUM,
 } from "../protocol/scst/index.ts";
@@ -26,7 +27,15 @@ import type { Device } from "./device.ts";
 import { checkDataOut, checkExpected, dataOutLengthOf } from "./expected.ts";
 import { executeLocally } from "./local-commands.ts";
 import { answerMissingLun } from "./missing-lun.ts";
+import {
+  handlerHears,
+  preemptedCommands,
+  putReservationOutcome,
+  reservationOutcome,
+} from "./reservation-commands.ts";
+import type { ReservationOutcome } from "./reservations/outcome.ts";
 import type { Session } from "./session.ts";
+import { abortAll } from "./task-management.ts";
 
 const COMPARE_AND_WRITE = 0x89;
 
@@ -201,8 +210,16 @@ function* running(device: Device): Iterable<Command> {
   }
 }
 
-/** Nothing is in the command's way. */
+/** Nothing is in the command's way but what other initiators have reserved, and its own UAs. */
 function execute(command: Command): void {
+  const { reservations } = command.nexus!.device;
+  if (reservations.active && command.internal === undefined) {
+    if (reservations.check(command.nexus!, command.opFlags)) {
+      command.setStatus(STATUS.RESERVATION_CONFLICT);
+      executed(command);
+      return;
+    }
+  }
   const sense = localEvent(command);
   if (sense !== undefined) {
     command.setSense(sense);
@@ -223,8 +240,44 @@ function execute(command: Command): void {
     executed(command);
     return;
   }
+  if ((command.opFlags & SCST_SERIALIZED) !== 0 && reserves(command)) return;
+  giveToDevice(command);
+}
+
+function giveToDevice(command: Command): void {
   command.moveTo(S.EXEC_WAIT);
   command.nexus!.device.exec(command);
+}
+
+/** Carries out a command about reservations: false if it is about something else. */
+function reserves(command: Command): boolean {
+  const outcome = reservationOutcome(command);
+  if (outcome === undefined) return false;
+  command.moveTo(S.LOCAL_EXEC);
+  if (!(outcome instanceof Promise)) {
+    endReservation(command, outcome);
+    return true;
+  }
+  // The reservations are being saved; a save that fails is an outcome too.
+  const { core } = command.session;
+  outcome
+    .then((saved) => {
+      core.enter();
+      endReservation(command, saved);
+      core.leave();
+    })
+    .catch((cause: unknown) => {
+      core.log({ level: "error", code: "RESERVATIONS", message: "a reservation failed", cause });
+    });
+  return true;
+}
+
+function endReservation(command: Command, outcome: ReservationOutcome): void {
+  putReservationOutcome(command, outcome);
+  abortAll(preemptedCommands(command, outcome), () => {
+    if (handlerHears(command, outcome) && !command.aborted) giveToDevice(command);
+    else executed(command);
+  });
 }
 
 /** A command that waited for its turn ends without having had it. */
@@ -321,15 +374,13 @@ export function finish(command: Command, delivered: boolean): void {
   command.deliveryFailed = !delivered;
   command.moveTo(S.FINISHED);
   const { nexus } = command;
-  if (nexus !== undefined) {
-    nexus.activeCount--;
-    if (!nexus.device.free(command)) return;
-  }
-  freed(command);
+  if (nexus === undefined || nexus.device.free(command)) freed(command);
 }
 
 /** The device has let go of the command. */
 export function freed(command: Command): void {
+  const { nexus } = command;
   command.moveTo(S.FREE);
   command.session.recycle(command);
+  nexus?.ended();
 }

@@ -31,24 +31,24 @@ function requestSense(command: Command): boolean {
   const condition = command.nexus?.unitAttentions.take();
   if (condition === undefined) return false;
   const descriptor = ((command.cdb[1] as number) & 1) !== 0;
-  answer(command, descriptor ? encodeDescriptorSense(condition) : encodeFixedSense(condition));
+  command.answer(descriptor ? encodeDescriptorSense(condition) : encodeFixedSense(condition));
   return true;
 }
 
 function answerReportLuns(command: Command): void {
   const byte = wrongReportLunsByte(command.cdb);
-  if (byte === undefined) answer(command, reportLuns(command.session));
+  if (byte === undefined) command.answer(reportLuns(command.session));
   else command.setSense(SENSE.INVALID_FIELD_IN_CDB, { fieldPointer: { inCdb: true, byte } });
 }
 
 function maintenanceIn(command: Command): boolean {
   switch ((command.cdb[1] as number) & 0x1f) {
     case REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS:
-      answer(command, supportedTaskManagementFunctions(command));
+      command.answer(supportedTaskManagementFunctions(command));
       return true;
     case REPORT_TARGET_PORT_GROUPS:
       // Without device groups there is no group to report: the header alone.
-      answer(command, new Uint8Array(4));
+      command.answer(new Uint8Array(4));
       return true;
     default:
       return false;
@@ -75,12 +75,4 @@ function supportedTaskManagementFunctions(command: Command): Uint8Array {
   view.setUint32(8, LONG_TIMEOUT);
   view.setUint32(12, SHORT_TIMEOUT);
   return data;
-}
-
-/** Puts `data` into the command's buffer, as much as fits. */
-function answer(command: Command, data: Uint8Array): void {
-  const into = command.data;
-  const length = Math.min(into.length, data.length);
-  into.set(length === data.length ? data : data.subarray(0, length));
-  command.setGood(length);
 }

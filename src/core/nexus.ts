@@ -1,10 +1,12 @@
+import type { SenseCondition } from "../protocol/scsi/index.ts";
 import type { Device } from "./device.ts";
+import type { ReservationNexus } from "./reservations/nexus.ts";
 import type { Session } from "./session.ts";
 import { TaskSet } from "./task-set.ts";
 import { UnitAttentionQueue } from "./unit-attention.ts";
 
 /** An I_T_L nexus: one initiator at one logical unit, through one target. */
-export class Nexus {
+export class Nexus implements ReservationNexus {
   readonly session: Session;
   readonly device: Device;
   readonly lun: number;
@@ -15,6 +17,7 @@ export class Nexus {
   readonly taskSet: TaskSet;
   /** How many of its commands are between submission and their end. */
   activeCount = 0;
+  #whenIdle: (() => void) | undefined;
 
   constructor(session: Session, device: Device, lun: number, readOnly: boolean, handle: number) {
     this.session = session;
@@ -23,5 +26,29 @@ export class Nexus {
     this.readOnly = readOnly;
     this.handle = handle;
     this.taskSet = device.separateTaskSets ? new TaskSet() : device.taskSet;
+  }
+
+  get transportId(): Uint8Array | undefined {
+    return this.session.transportId;
+  }
+
+  get relativeTargetPortIdentifier(): number {
+    return this.session.target.relativeTargetPortIdentifier;
+  }
+
+  establish(condition: SenseCondition): void {
+    this.unitAttentions.add(condition);
+  }
+
+  /** One of its commands has come to its end. */
+  ended(): void {
+    this.activeCount--;
+    if (this.activeCount === 0) this.#whenIdle?.();
+  }
+
+  /** Calls `idle` once when none of its commands is under way, perhaps at once. */
+  whenIdle(idle: () => void): void {
+    if (this.activeCount === 0) idle();
+    else this.#whenIdle = idle;
   }
 }

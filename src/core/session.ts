@@ -25,6 +25,8 @@ export class Session {
   readonly target: Target;
   /** The initiator's name, with a suffix where another session of the target has the same. */
   readonly name: string;
+  /** The initiator port's TransportID (SPC-5), by which reservations know it. */
+  readonly transportId: Uint8Array | undefined;
   /** True from when every LUN's device has agreed. */
   attached = false;
   closing = false;
@@ -37,10 +39,11 @@ export class Session {
   #attaching = 0;
   #whenIdle: (() => void) | undefined;
 
-  constructor(core: Core, target: Target, name: string) {
+  constructor(core: Core, target: Target, name: string, transportId: Uint8Array | undefined) {
     this.core = core;
     this.target = target;
     this.name = name;
+    this.transportId = transportId;
   }
 
   /** A command to fill in and submit. */
@@ -68,6 +71,7 @@ export class Session {
         this.#nexuses.set(lun, nexus);
         if (lun < LOW_LUNS) this.#low[lun] = nexus;
         device.nexuses.add(nexus);
+        device.reservations.attach(nexus);
       } else if (attached) {
         device.detach(nexus);
       }
@@ -94,7 +98,9 @@ export class Session {
     this.#nexuses.delete(lun);
     if (lun < LOW_LUNS) this.#low[lun] = undefined;
     nexus.device.nexuses.delete(nexus);
-    nexus.device.detach(nexus);
+    nexus.device.reservations.detach(nexus);
+    // The device hears of no command after that.
+    nexus.whenIdle(() => nexus.device.detach(nexus));
   }
 
   holdUntilAttached(command: Command): void {

@@ -2,6 +2,7 @@ import { UsageError } from "../protocol/errors.ts";
 import { SCST_MAX_EXTERNAL_NAME, SCST_MAX_LUN } from "../protocol/scst/index.ts";
 import type { Core } from "./core.ts";
 import type { Device } from "./device.ts";
+import { localTransportId } from "./reservations/transport-id.ts";
 import { INITIATOR_NAME_LENGTH_MAX, Session } from "./session.ts";
 import type { TargetDriver } from "./target-driver.ts";
 
@@ -87,7 +88,7 @@ export class Target {
   }
 
   /** An initiator has logged in. Commands may be submitted at once: they wait until attached. */
-  openSession(options: { initiatorName: string }): Session {
+  openSession(options: { initiatorName: string; transportId?: Uint8Array }): Session {
     const { initiatorName } = options;
     if (initiatorName.length === 0 || initiatorName.length > INITIATOR_NAME_LENGTH_MAX) {
       throw new UsageError(
@@ -96,7 +97,9 @@ export class Target {
           `not ${initiatorName.length}`,
       );
     }
-    const session = new Session(this.core, this, this.#uniqueName(initiatorName));
+    const name = this.#uniqueName(initiatorName);
+    const transportId = options.transportId ?? localTransportId(name);
+    const session = new Session(this.core, this, name, transportId);
     this.#sessions.set(session.name, session);
     this.core.enter();
     try {

@@ -170,8 +170,8 @@ function tellDone(
   );
 }
 
-/** Aborts `commands`; `done` is called when every one has come to its end. */
-function abortAll(commands: readonly Command[], done: () => void): void {
+/** Aborts `commands` without responses; `done` is called when every one has come to its end. */
+export function abortAll(commands: readonly Command[], done: () => void): void {
   let waiting = commands.length + 1;
   const next = () => {
     waiting--;
@@ -188,10 +188,11 @@ function abortAll(commands: readonly Command[], done: () => void): void {
   next();
 }
 
-/** SAM-6, "Logical unit reset": every initiator of the logical unit is told. */
+/** SAM-6, "Logical unit reset": a RESERVE ends, and every initiator of the unit is told. */
 function resetLogicalUnits(request: TaskManagementRequest, nexuses: readonly Nexus[]): void {
   if (request.function !== SCST_LUN_RESET && request.function !== SCST_TARGET_RESET) return;
   for (const { device } of nexuses) {
+    device.reservations.reset();
     for (const nexus of device.nexuses) {
       nexus.unitAttentions.add(SENSE.POWER_ON_RESET_OR_BUS_DEVICE_RESET);
     }

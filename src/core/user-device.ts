@@ -28,6 +28,7 @@ import {
   SCST_MAX_NAME,
   UCMD_STATE_BUF_ALLOCING,
   UCMD_STATE_EXECING,
+  UCMD_STATE_NEW,
   UCMD_STATE_ON_FREEING,
   UCMD_STATE_PARSING,
 } from "../protocol/scst/index.ts";
@@ -204,7 +205,14 @@ export class UserDevice implements Deferred {
     const interval = description.sgvPurgeInterval;
     const purgeIntervalMs = (interval === 0 ? PURGE_INTERVAL_DEFAULT_S : interval) * 1000;
     this.#backend = new UserBackend(
-      { name, type: description.type, blockSize: wholeShift(description), purgeIntervalMs },
+      {
+        name,
+        type: description.type,
+        blockSize: wholeShift(description),
+        purgeIntervalMs,
+        persistentReserveNotifications: description.enablePrCmdsNotifications !== 0,
+        stateStore: this.#core.stateStore,
+      },
       options,
       this.#core.clock,
       {
@@ -408,6 +416,9 @@ function capacityChanged(backend: UserBackend): number {
 function abandon(userCommand: UserCommand, backend: UserBackend, queue: ReadyQueue): void {
   const queued = queue.remove(userCommand);
   switch (userCommand.state) {
+    case UCMD_STATE_NEW:
+      // The end of one before it was its end, too.
+      break;
     case UCMD_STATE_EXECING:
     case UCMD_STATE_PARSING:
     case UCMD_STATE_BUF_ALLOCING:

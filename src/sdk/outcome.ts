@@ -25,6 +25,11 @@ export interface WriteSameRange {
   readonly blocks: number;
 }
 
+/** A handler in JavaScript may give anything. */
+export function isOutcome(value: unknown): value is Outcome {
+  return typeof value === "object" && typeof (value as Outcome | null)?.status === "number";
+}
+
 /** The command did what it should. */
 export const good: Outcome = Object.freeze({ status: STATUS.GOOD });
 

@@ -2,7 +2,9 @@
 import type { Layout } from "../../src/protocol/layout/index.ts";
 import { ScstUserGetCmd } from "../../src/protocol/scst/index.ts";
 import type { GetCmdView } from "../support/raw-program.ts";
-import { memberLayout, SUBCOMMANDS, type SubcommandName } from "./subcommands.ts";
+import { PAGE_SIZE } from "../../src/sdk/memory/arena.ts";
+import { toHex } from "../support/hex.ts";
+import { memberLayout, SUBCOMMANDS, type SubcommandName } from "../support/subcommands.ts";
 import type { DataIn } from "./trace.ts";
 
 export interface FieldDifference {
@@ -87,19 +89,16 @@ function addressText(value: unknown): string {
   return value === 0 ? "0" : "an address";
 }
 
-/** Pages: a buffer that is not kept by SCST may begin anywhere in one. */
+/** A recorded buffer that begins inside a page touches one page more than ours, which never do. */
 function distance(values: Values): string {
-  const pages = (address: unknown) => Math.floor((address as number) / 4096);
-  return `${pages(values["pOutBuf"]) - pages(values["pbuf"])} pages behind pbuf`;
+  const pbuf = values["pbuf"] as number;
+  const pages = ((values["pOutBuf"] as number) - pbuf) / PAGE_SIZE;
+  return `${pbuf % PAGE_SIZE === 0 ? pages : pages - 1} pages behind pbuf`;
 }
 
 export function valueText(value: unknown): string {
   if (value instanceof Uint8Array) return value.length === 0 ? "nothing" : toHex(value);
   return typeof value === "string" ? JSON.stringify(value) : String(value);
-}
-
-export function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }
 
 /** `allocLen` is `alloc_len` in the header. */

@@ -1,7 +1,11 @@
 /** A recorded session of the real SCST, read and checked. */
 import { readFileSync } from "node:fs";
-import { ScstUserDevDesc, ScstUserGetCmd, ScstUserReplyCmd } from "../../src/protocol/scst/index.ts";
-import { isSubcommand, type SubcommandName } from "./subcommands.ts";
+import {
+  ScstUserDevDesc,
+  ScstUserGetCmd,
+  ScstUserReplyCmd,
+} from "../../src/protocol/scst/index.ts";
+import { isSubcommand, type SubcommandName } from "../support/subcommands.ts";
 
 /** A `scst_user_get_cmd` that the kernel handed out. */
 export interface GetRecord {
@@ -77,6 +81,8 @@ export type Step = CommandStep | TaskManagementStep;
 
 export interface Trace {
   readonly name: string;
+  /** Subcommands came by REPLY_AND_GET_MULTI. */
+  readonly multi: boolean;
   readonly before: readonly UserRecord[];
   readonly steps: readonly Step[];
   readonly after: readonly UserRecord[];
@@ -107,6 +113,8 @@ export function parseTrace(text: string, path: string): Trace {
   const trace = object(json, path);
   return {
     name: string(trace["name"], `${path}: name`),
+    // Only records of that call say how many came together.
+    multi: text.includes('"batch"'),
     before: list(trace["before"], `${path}: before`).map(userRecord),
     steps: list(trace["steps"], `${path}: steps`).map(step),
     after: list(trace["after"], `${path}: after`).map(userRecord),
@@ -159,7 +167,11 @@ function userRecord([value, where]: Item): UserRecord {
   const { kind } = json;
   switch (kind) {
     case "get":
-      return { kind, subcode: subcode(json, where), bytes: bytes(json, ScstUserGetCmd.size, where) };
+      return {
+        kind,
+        subcode: subcode(json, where),
+        bytes: bytes(json, ScstUserGetCmd.size, where),
+      };
     case "reply":
       return {
         kind,
@@ -203,7 +215,7 @@ function bytes(json: Json, size: number, where: string): Uint8Array {
   return padded(cut, size);
 }
 
-export function padded(from: Uint8Array, size: number): Uint8Array {
+function padded(from: Uint8Array, size: number): Uint8Array {
   const into = new Uint8Array(size);
   into.set(from);
   return into;

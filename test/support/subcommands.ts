@@ -18,7 +18,15 @@ import {
 export interface Subcommand {
   readonly code: number;
   /** The member of `scst_user_get_cmd`'s union. */
-  readonly get: "sess" | "parseCmd" | "allocCmd" | "execCmd" | "onFreeCmd" | "onCachedMemFree" | "tmCmd" | "remapCmd";
+  readonly get:
+    | "sess"
+    | "parseCmd"
+    | "allocCmd"
+    | "execCmd"
+    | "onFreeCmd"
+    | "onCachedMemFree"
+    | "tmCmd"
+    | "remapCmd";
   /** The member of `scst_user_reply_cmd`'s union. */
   readonly reply: "result" | "parseReply" | "allocReply" | "execReply" | "remapReply";
 }

@@ -47,7 +47,10 @@ export function invalidRelease(bit: Bit): ReservationOutcome {
   return refused(SENSE.INVALID_RELEASE_OF_PERSISTENT_RESERVATION, pointer(true, 2, bit));
 }
 
-export function refused(sense: SenseCondition, fieldPointer?: SenseFieldPointer) {
+export function refused(
+  sense: SenseCondition,
+  fieldPointer?: SenseFieldPointer,
+): ReservationOutcome {
   const outcome: ReservationOutcome =
     fieldPointer === undefined
       ? { status: STATUS.CHECK_CONDITION, sense }

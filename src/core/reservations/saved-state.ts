@@ -139,7 +139,7 @@ function decodeReservation(
 
 function decodeRecord(bytes: Uint8Array, at: number, littleEndian: boolean) {
   const id = transportIdAt(bytes, at + 1);
-  check(id !== undefined && id.of === "port", `no TransportID of a port at byte ${at + 1}`);
+  check(id !== undefined, `no TransportID at byte ${at + 1}`);
   const keyAt = at + 1 + id.length;
   check(keyAt + 10 <= bytes.length, `the record at byte ${at} is cut off`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

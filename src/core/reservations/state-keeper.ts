@@ -22,24 +22,24 @@ export class StateKeeper {
    */
   load(): PersistentState | undefined {
     const bytes = this.#store.load(this.#name);
-    let refusal: unknown;
-    if (bytes !== undefined) {
-      try {
-        const state = decodeState(bytes);
-        this.#saved = bytes;
-        return state;
-      } catch (error) {
-        refusal = error;
-      }
-    }
-    const backup = this.#store.load(this.#backup);
-    if (backup === undefined) {
+    if (bytes === undefined) return this.#loadBackup();
+    try {
+      const state = decodeState(bytes);
+      this.#saved = bytes;
+      return state;
+    } catch (error) {
       // Better no device than one that lets everybody write.
-      if (refusal !== undefined) throw refusal;
-      return undefined;
+      const state = this.#loadBackup();
+      if (state === undefined) throw error;
+      return state;
     }
+  }
+
+  #loadBackup(): PersistentState | undefined {
+    const bytes = this.#store.load(this.#backup);
+    if (bytes === undefined) return undefined;
     this.#certain = false;
-    return decodeState(backup);
+    return decodeState(bytes);
   }
 
   /** Saves `state`, or removes what is saved if it needs no saving. Throws or rejects if it can't. */

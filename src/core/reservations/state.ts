@@ -3,6 +3,7 @@
  * action makes the next one, which counts once it has been saved.
  */
 import { RESERVATION_TYPE as TYPE, SENSE, type SenseCondition } from "../../protocol/scsi/index.ts";
+import { deviceOf } from "./transport-id.ts";
 
 /** How many I_T nexuses may be registered. */
 export const REGISTRATIONS_MAX = 16_384;
@@ -97,7 +98,8 @@ export function reservationOf(type: number, holder: string): PersistentReservati
 }
 
 /** SPC-5, "Persistent reservation holder". */
-export function isHolder({ reservation, registrations }: PersistentState, identity: string) {
+export function isHolder(state: PersistentState, identity: string): boolean {
+  const { reservation, registrations } = state;
   if (reservation === undefined) return false;
   if (isAllRegistrants(reservation.type)) return registrations.has(identity);
   return reservation.holder === identity;
@@ -135,6 +137,31 @@ export function withoutRegistrations(
     if (!held) reservation = undefined;
   }
   return { ...state, registrations, reservation };
+}
+
+/**
+ * The state as it is when `port` shows itself at a target port. SCST lets REGISTER AND MOVE name
+ * an iSCSI initiator without its port, and saves that: the first port that comes is meant.
+ */
+export function adopt(
+  state: PersistentState,
+  target: number,
+  port: { readonly identity: string; readonly bytes: Uint8Array },
+): PersistentState {
+  const device = deviceOf(port.identity);
+  const before = device === undefined ? undefined : nexusIdentity(target, device);
+  if (before === undefined || !state.registrations.has(before)) return state;
+  const identity = nexusIdentity(target, port.identity);
+  if (state.registrations.has(identity)) return state;
+  const registrations = new Map<string, Registration>();
+  for (const each of state.registrations.values()) {
+    const adopted = { ...each, identity, port: port.identity, transportId: port.bytes };
+    const registration = each.identity === before ? adopted : each;
+    registrations.set(registration.identity, registration);
+  }
+  const { reservation } = state;
+  if (reservation?.holder !== before) return { ...state, registrations };
+  return { ...state, registrations, reservation: { ...reservation, holder: identity } };
 }
 
 /** RESERVATIONS RELEASED for every registrant of `state` but one. */

@@ -144,10 +144,10 @@ export function iscsiPartsOf(id: Uint8Array): { name: string; isid: string } | u
   return { name: text.slice(0, at), isid: text.slice(at + SEPARATOR.length) };
 }
 
-/** True if the port is one of the iSCSI initiator's. */
-export function isPortOf(device: TransportId, portIdentity: string): boolean {
+/** The identity of the iSCSI initiator that a port is of; undefined for other protocols. */
+export function deviceOf(portIdentity: string): string | undefined {
   const at = portIdentity.lastIndexOf(SEPARATOR);
-  return at > 0 && portIdentity.slice(0, at) === device.identity;
+  return at > 0 ? portIdentity.slice(0, at) : undefined;
 }
 
 /** An iSCSI TransportID with this text, as long as `lengthMin` at least. */
@@ -192,7 +192,9 @@ function iscsiIdentity(text: string): string {
 
 function untilNul(bytes: Uint8Array, first: number, end: number): string {
   let text = "";
-  for (let i = first; i < end && bytes[i] !== 0; i++) text += String.fromCharCode(bytes[i]!);
+  for (let i = first; i < end && bytes[i] !== 0; i++) {
+    text += String.fromCharCode(bytes[i] as number);
+  }
   return text;
 }
 

@@ -27,6 +27,7 @@ import type { DataBuffer } from "../data-buffer.ts";
 import { Device, type ParsedBy } from "../device.ts";
 import { executed, freed, refused } from "../life-cycle.ts";
 import type { Nexus } from "../nexus.ts";
+import type { StateStore } from "../reservations/state-store.ts";
 import { TASK_MANAGEMENT_STATUS, type TaskManagementRequest } from "../task-management.ts";
 import type { UserOptions } from "./options.ts";
 import { type UserCommand, UserCommandTable } from "./user-command.ts";
@@ -44,6 +45,7 @@ export type Unqueue = (userCommand: UserCommand) => boolean;
 export class UserBackend extends Device {
   readonly table = new UserCommandTable();
   readonly pool: BufferPool;
+  override readonly persistentReserveNotifications: boolean;
   readonly #clock: Clock;
   readonly #enqueue: Enqueue;
   readonly #unqueue: Unqueue;
@@ -52,12 +54,20 @@ export class UserBackend extends Device {
   gone = false;
 
   constructor(
-    identity: { name: string; type: number; blockSize: number; purgeIntervalMs: number },
+    identity: {
+      name: string;
+      type: number;
+      blockSize: number;
+      purgeIntervalMs: number;
+      persistentReserveNotifications: boolean;
+      stateStore: StateStore | undefined;
+    },
     options: UserOptions,
     clock: Clock,
     queue: { add: Enqueue; remove: Unqueue },
   ) {
-    super(identity.name, identity.type, identity.blockSize);
+    super(identity.name, identity.type, identity.blockSize, identity.stateStore);
+    this.persistentReserveNotifications = identity.persistentReserveNotifications;
     this.#options = options;
     this.#clock = clock;
     this.#enqueue = queue.add;
@@ -174,17 +184,17 @@ export class UserBackend extends Device {
 
   override free(command: Command): boolean {
     const userCommand = command.deviceNote as UserCommand | undefined;
-    const told =
-      userCommand !== undefined &&
-      userCommand.seen &&
-      this.#options.onFreeCmdType === SCST_USER_ON_FREE_CMD_CALL &&
-      !this.gone;
-    if (told && !userCommand.background) {
-      userCommand.state = UCMD_STATE_ON_FREEING;
-      this.#enqueue(userCommand);
-      return false;
-    }
+    if (userCommand?.background === false && this.#tellFreed(userCommand)) return false;
     this.letGo(command);
+    return true;
+  }
+
+  /** Sends ON_FREE_CMD, where the handler wants it and knows the command. */
+  #tellFreed(userCommand: UserCommand): boolean {
+    const wanted = this.#options.onFreeCmdType === SCST_USER_ON_FREE_CMD_CALL;
+    if (!wanted || !userCommand.seen || this.gone) return false;
+    userCommand.state = UCMD_STATE_ON_FREEING;
+    this.#enqueue(userCommand);
     return true;
   }
 
@@ -193,7 +203,8 @@ export class UserBackend extends Device {
     const userCommand = command.deviceNote as UserCommand | undefined;
     // In the background the handler still has the buffer: its last reply lets go of it.
     if (userCommand?.background === true) {
-      userCommand.buffer = command.buffer;
+      const { buffer, responseLength, aborted, status, deliveryFailed } = command;
+      userCommand.ended = { buffer, responseLength, aborted, status, deliveryFailed };
       userCommand.command = undefined;
       return;
     }
@@ -203,9 +214,19 @@ export class UserBackend extends Device {
 
   /** After the reply to ON_FREE_CMD. */
   onFreed(userCommand: UserCommand): void {
-    const command = userCommand.command!;
+    const { command, ended } = userCommand;
+    if (command === undefined) {
+      if (ended?.buffer !== undefined) this.releaseBuffer(ended.buffer);
+      this.table.give(userCommand);
+      return;
+    }
     this.letGo(command);
     freed(command);
+  }
+
+  /** The handler has done what went on behind a command that has ended already. */
+  endedInBackground(userCommand: UserCommand): void {
+    if (!this.#tellFreed(userCommand)) this.onFreed(userCommand);
   }
 
   releaseBuffer(buffer: DataBuffer): void {

@@ -342,9 +342,6 @@ function endBackground(
   const completed = reply.replyType === SCST_EXEC_REPLY_COMPLETED;
   userCommand.background = false;
   userCommand.sent = false;
-  if (userCommand.command === undefined) {
-    if (userCommand.buffer !== undefined) backend.releaseBuffer(userCommand.buffer);
-    backend.table.give(userCommand);
-  }
+  if (userCommand.command === undefined) backend.endedInBackground(userCommand);
   return completed ? 0 : -ERRNO.EINVAL;
 }

@@ -27,8 +27,8 @@ import {
 import { pagesOf } from "../buffer-pool.ts";
 import type { Command } from "../command.ts";
 import type { Nexus } from "../nexus.ts";
-import type { UserBackend } from "./backend.ts";
-import type { UserCommand } from "./user-command.ts";
+import { NOT_REUSED, type UserBackend } from "./backend.ts";
+import type { EndedCommand, UserCommand } from "./user-command.ts";
 
 export type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
 
@@ -58,7 +58,7 @@ export function writeRequest(
       writeAllocMem(view, userCommand.command!, backend);
       break;
     case UCMD_STATE_ON_FREEING:
-      writeOnFree(view, userCommand.command!);
+      writeOnFree(view, userCommand.command ?? userCommand.ended!);
       break;
     case UCMD_STATE_ON_CACHE_FREEING:
       view.subcode = SCST_USER_ON_CACHED_MEM_FREE;
@@ -147,12 +147,13 @@ function writeAllocMem(view: GetCmdView, command: Command, backend: UserBackend)
   allocCmd.sn = 0;
 }
 
-function writeOnFree(view: GetCmdView, command: Command): void {
+function writeOnFree(view: GetCmdView, command: EndedCommand): void {
   const { onFreeCmd } = view;
   view.subcode = SCST_USER_ON_FREE_CMD;
   onFreeCmd.pbuf = command.buffer === undefined ? 0 : command.buffer.address;
   onFreeCmd.respDataLen = command.responseLength;
-  onFreeCmd.bufferCached = command.buffer !== undefined && command.buffer.sizeClass >= 0 ? 1 : 0;
+  const cached = command.buffer !== undefined && command.buffer.sizeClass !== NOT_REUSED;
+  onFreeCmd.bufferCached = cached ? 1 : 0;
   onFreeCmd.aborted = command.aborted ? 1 : 0;
   onFreeCmd.status = command.status;
   onFreeCmd.deliveryStatus = command.deliveryFailed ? DELIVERY_FAILED : DELIVERY_SUCCESS;

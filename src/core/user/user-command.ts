@@ -13,6 +13,12 @@ const SLOT_BITS = 16;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 const GENERATION_MASK = 0x7fff;
 
+/** What ON_FREE_CMD tells of a command. */
+export type EndedCommand = Pick<
+  Command,
+  "buffer" | "responseLength" | "aborted" | "status" | "deliveryFailed"
+>;
+
 /** Something that the handler is asked to do, or will be: a SCSI command or an event. */
 export class UserCommand implements Linked<UserCommand> {
   handle: number;
@@ -30,6 +36,8 @@ export class UserCommand implements Linked<UserCommand> {
   nexus: Nexus | undefined = undefined;
   /** For ON_CACHED_MEM_FREE. */
   buffer: DataBuffer | undefined = undefined;
+  /** A command that has ended while the handler goes on in the background. */
+  ended: EndedCommand | undefined = undefined;
   request: TaskManagementRequest | undefined = undefined;
   /** For events: called with the reply's result, or `undefined` where none came. */
   replied: ((result: number | undefined) => void) | undefined = undefined;
@@ -83,6 +91,7 @@ export class UserCommandTable {
     userCommand.command = undefined;
     userCommand.nexus = undefined;
     userCommand.buffer = undefined;
+    userCommand.ended = undefined;
     userCommand.request = undefined;
     userCommand.replied = undefined;
     this.used--;

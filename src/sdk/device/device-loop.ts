@@ -1,3 +1,4 @@
+import { UsageError } from "../../protocol/errors.ts";
 import { SENSE, type SenseCondition } from "../../protocol/scsi/index.ts";
 import { encodeDescriptorSense, encodeFixedSense } from "../../protocol/scsi/index.ts";
 import {
@@ -23,7 +24,13 @@ import type { Channel } from "../channel/channel.ts";
 import { outcomeOfError } from "../error-to-outcome.ts";
 import type { DeviceHandler } from "../handler.ts";
 import type { Block } from "../memory/arena.ts";
-import { checkCondition, type Outcome, taskSetFull, type WriteSameRange } from "../outcome.ts";
+import {
+  checkCondition,
+  isOutcome,
+  type Outcome,
+  taskSetFull,
+  type WriteSameRange,
+} from "../outcome.ts";
 import { DeviceEvents } from "./events.ts";
 import { fetchExtendedCdb } from "./extended-cdb.ts";
 import { GETS_MAX, type GetCmdView, Mailbox, type ReplyView, SENSE_LENGTH_MAX } from "./mailbox.ts";
@@ -96,8 +103,17 @@ export class DeviceLoop implements CommandHost {
     let count: number;
     do {
       count = this.#mailbox.exchange(GETS_MAX, this.#rejected);
-      for (let i = 0; i < count; i++) this.#dispatch(gets[i] as GetCmdView);
+      for (let i = 0; i < count; i++) this.#tryDispatch(gets[i] as GetCmdView);
     } while (count > 0 || this.#mailbox.replyCount > 0);
+  }
+
+  /** What goes wrong with one subcommand must not cost the others of the batch. */
+  #tryDispatch(view: GetCmdView): void {
+    try {
+      this.#dispatch(view);
+    } catch (error) {
+      this.#report("LOOP", "answering a subcommand failed", error);
+    }
   }
 
   readonly #rejected = (handle: number, errno: number): void => {
@@ -150,12 +166,14 @@ export class DeviceLoop implements CommandHost {
       outcome = this.#failed(error);
     }
     if (outcome instanceof Promise) this.#wait(command, outcome);
-    else this.#finish(command, outcome);
+    else this.#finish(command, this.#checked(outcome));
   }
 
   /** Reads the EXEC into the slot: false where the command is answered already. */
   #fillIn(command: SlotCommand, view: GetCmdView): boolean {
     const { execCmd } = view;
+    // First of all: what throws below must not meet the memory of the slot's last command.
+    command.ownBlock = undefined;
     command.handle = view.cmdH;
     command.cdbLength = execCmd.cdbLen;
     readCdb(command, execCmd.bytes, execCmd.offset + CDB_AT);
@@ -168,7 +186,6 @@ export class DeviceLoop implements CommandHost {
     command.session = this.#sessions.get(execCmd.sessHLow, execCmd.sessHHigh);
     command.responseLengthSet = -1;
     command.inBackground = false;
-    command.ownBlock = undefined;
     command.buffer = NO_BYTES;
     command.outBuffer = NO_BYTES;
     if (command.cdbLength > SCST_MAX_CDB_SIZE) fetchExtendedCdb(this.#channel, command);
@@ -212,10 +229,15 @@ export class DeviceLoop implements CommandHost {
       .catch((error: unknown) => this.#failed(error))
       .then((result) => {
         this.#waiting.delete(command);
-        this.#finish(command, result);
+        this.#finish(command, this.#checked(result));
         this.#schedule();
       })
       .catch((error: unknown) => this.#report("LOOP", "finishing a command failed", error));
+  }
+
+  #checked(outcome: unknown): Outcome {
+    if (isOutcome(outcome)) return outcome;
+    return this.#failed(new UsageError("OUTCOME", `exec gave ${typeof outcome}, which is no outcome`));
   }
 
   #failed(error: unknown): Outcome {

@@ -1,7 +1,8 @@
+import { UsageError } from "../../protocol/errors.ts";
 import { SCST_DATA_UNKNOWN, SCST_INFO_VALID } from "../../protocol/scst/index.ts";
 import { outcomeOfError } from "../error-to-outcome.ts";
 import type { DeviceHandler, DeviceSession, ParseCommand } from "../handler.ts";
-import { good, type Outcome } from "../outcome.ts";
+import { good, isOutcome, type Outcome } from "../outcome.ts";
 import type { Report } from "./device-loop.ts";
 import type { GetCmdView, ReplyView } from "./mailbox.ts";
 import type { Sessions } from "./sessions.ts";
@@ -76,6 +77,10 @@ export function parseCommand(
     report("HANDLER", "the handler's parse failed", error);
     return outcomeOfError(error);
   };
+  const checked = (outcome: unknown): Outcome =>
+    isOutcome(outcome)
+      ? outcome
+      : fail(new UsageError("OUTCOME", `parse gave ${typeof outcome}, which is no outcome`));
   let outcome: Outcome | Promise<Outcome>;
   try {
     outcome = handler.parse(command);
@@ -83,12 +88,12 @@ export function parseCommand(
     outcome = fail(error);
   }
   if (!(outcome instanceof Promise)) {
-    done(outcome, command);
+    done(checked(outcome), command);
     return;
   }
   outcome
     .catch(fail)
-    .then((result) => done(result, command))
+    .then((result) => done(checked(result), command))
     .catch((error: unknown) => report("LOOP", "finishing a parse failed", error));
 }
 

@@ -1,3 +1,4 @@
+import { iscsiTransportId } from "../../core/reservations/transport-id.ts";
 import type { Session } from "../../core/session.ts";
 import type { Target } from "../../core/target.ts";
 import { LoginStatus } from "../../protocol/iscsi/index.ts";
@@ -75,7 +76,9 @@ export class Sessions {
       return loginFailure(LoginStatus.outOfResources, `${this.#countMax} sessions are open`);
     }
     const { target, initiatorName, supersede } = request;
-    const core = target?.openSession({ initiatorName });
+    // The name as it was sent: the session's may have a number behind it.
+    const transportId = iscsiTransportId(initiatorName, Buffer.from(request.isid, "hex"));
+    const core = target?.openSession({ initiatorName, transportId });
     const tsih = this.#nextTsih();
     const session: OpenSession = { tsih, core, key, supersede, whenGone: [], closing: false };
     this.#byTsih.set(tsih, session);

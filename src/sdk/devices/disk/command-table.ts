@@ -75,6 +75,9 @@ const RUNS: Readonly<Record<string, Run>> = {
  */
 const RUN_BY_THE_CORE: readonly string[] = [
   "COMPARE AND WRITE",
+  ...commandsOf(DEVICE_TYPE.DISK)
+    .map(({ name }) => name)
+    .filter((name) => /^PERSISTENT RESERVE (IN|OUT), /.test(name)),
   "REPORT LUNS",
   "REPORT TARGET PORT GROUPS",
   "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",

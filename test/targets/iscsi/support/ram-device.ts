@@ -18,6 +18,7 @@ export class RamDevice extends Device {
   readonly separateTaskSets = true;
   readonly restrictedReordering = false;
   readonly ownOrderManagement = false;
+  readonly persistentReserveNotifications = false;
   readonly medium: Uint8Array;
   holdBuffers = false;
   holdExecution = false;

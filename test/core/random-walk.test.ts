@@ -1,0 +1,216 @@
+/** Whatever initiators, handler and administrator do, in whatever order: it ends well. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  SCST_ABORT_TASK_SET,
+  SCST_CLEAR_TASK_SET,
+  SCST_LUN_RESET,
+  SCST_TARGET_RESET,
+  SCST_USER_ALLOC_MEM,
+  SCST_USER_EXEC,
+  SCST_USER_FLUSH_CACHE,
+  SCST_USER_PARSE,
+} from "../../src/protocol/scst/index.ts";
+import { Bench, type Initiator, NOTHING_LEFT, type Sent } from "../support/bench.ts";
+import { inquiry, read10, reportLuns, synchronizeCache10, write10 } from "../support/cdbs.ts";
+import type { GetCmdView } from "../support/raw-program.ts";
+
+const REQUESTS = [
+  { cdb: read10(0, 1), dataInLength: 512 },
+  { cdb: read10(0, 8193), dataInLength: 8193 * 512 },
+  { cdb: write10(0, 1), dataOut: new Uint8Array(512) },
+  { cdb: write10(0, 2), dataOut: new Uint8Array(512) },
+  { cdb: inquiry(36), dataInLength: 36 },
+  { cdb: reportLuns(64), dataInLength: 64 },
+  { cdb: synchronizeCache10() },
+  { cdb: [0x89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0], dataOut: new Uint8Array(1024) },
+  { cdb: [0x41, 0, 0, 0, 0, 0, 0, 0, 3, 0], dataOut: new Uint8Array(512) },
+  { cdb: [0xff, 0, 0, 0, 0, 0] },
+  { cdb: [0x16, 0, 0, 0, 0, 0] },
+  { cdb: [0x17, 0, 0, 0, 0, 0] },
+];
+const FUNCTIONS = [SCST_ABORT_TASK_SET, SCST_CLEAR_TASK_SET, SCST_LUN_RESET, SCST_TARGET_RESET];
+const SUBCODES = [SCST_USER_EXEC, SCST_USER_ALLOC_MEM, SCST_USER_PARSE, 0];
+
+const ACTS = [
+  "send",
+  "send",
+  "send",
+  "get",
+  "get",
+  "succeed",
+  "succeed",
+  "succeed",
+  "wrong reply",
+  "background",
+  "deliver",
+  "data",
+  "hold",
+  "manage",
+  "close session",
+  "login",
+  "lun",
+  "flush",
+  "time",
+] as const;
+
+const act = fc.record({
+  act: fc.constantFrom(...ACTS),
+  which: fc.nat(30),
+  attribute: fc.integer({ min: 0, max: 3 }),
+});
+
+class Walk {
+  readonly bench: Bench;
+  readonly initiators: Initiator[] = [];
+  readonly sent: Sent[] = [];
+  /** What the handler has. */
+  readonly taken: GetCmdView[] = [];
+  managed = 0;
+  #names = 0;
+
+  constructor(opt: Readonly<Record<string, number>>) {
+    this.bench = Bench.withDisk({ opt });
+    this.login();
+  }
+
+  login(): void {
+    if (this.initiators.length < 4) this.initiators.push(this.bench.login(`i${this.#names++}`));
+  }
+
+  step({ act: name, which, attribute }: { act: string; which: number; attribute: number }): void {
+    const { bench, taken } = this;
+    const { driver, program } = bench;
+    const initiator = this.initiators[which % Math.max(1, this.initiators.length)];
+    const index = which % Math.max(1, taken.length);
+    switch (name) {
+      case "send": {
+        const request = REQUESTS[which % REQUESTS.length]!;
+        const sent = initiator?.send({ ...request, taskAttribute: attribute, tag: which });
+        if (sent !== undefined) this.sent.push(sent);
+        break;
+      }
+      case "get": {
+        const get = program.get();
+        if (get !== undefined) taken.push(get);
+        break;
+      }
+      case "succeed":
+        for (const get of taken.splice(index, 1)) bench.succeed(get);
+        break;
+      case "wrong reply":
+        for (const { cmdH } of taken.splice(index, 1)) {
+          const subcode = SUBCODES[attribute] as number;
+          program.reply({ cmdH, subcode }, (reply) => reply.bytes.fill(which, 8));
+        }
+        break;
+      case "background":
+        for (const get of taken.slice(index, index + 1)) {
+          if (get.subcode !== SCST_USER_EXEC) break;
+          program.reply(get, ({ execReply }) => {
+            execReply.replyType = 0;
+          });
+        }
+        break;
+      case "deliver":
+        driver.deliver(attribute > 0);
+        break;
+      case "data":
+        for (const command of driver.waitingForData.splice(0)) command.dataReceived();
+        break;
+      case "hold":
+        driver.holdResponses = (attribute & 1) !== 0;
+        driver.holdData = (attribute & 2) !== 0;
+        break;
+      case "manage":
+        if (initiator === undefined) break;
+        this.managed++;
+        initiator.manage(FUNCTIONS[attribute] as number);
+        break;
+      case "close session":
+        if (initiator === undefined) break;
+        this.initiators.splice(this.initiators.indexOf(initiator), 1);
+        initiator.close();
+        break;
+      case "login":
+        this.login();
+        break;
+      case "lun":
+        if (bench.target.luns.has(0)) bench.target.removeLun(0);
+        else bench.target.addLun(0, "disk");
+        break;
+      case "flush":
+        program.ioctl(SCST_USER_FLUSH_CACHE);
+        break;
+      case "time":
+        bench.clock.advance(which * 1000);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** Lets go of what the driver holds back, as often as something comes. */
+  release(): void {
+    const { driver } = this.bench;
+    driver.holdData = false;
+    driver.holdResponses = false;
+    for (const command of driver.waitingForData.splice(0)) command.dataReceived();
+    driver.deliver();
+  }
+
+  /** The handler answers for all that it has, and for all that comes. */
+  finish(): void {
+    for (let rounds = 0; rounds < 100; rounds++) {
+      this.release();
+      const gets = [...this.taken.splice(0), ...this.bench.program.drain()];
+      if (gets.length === 0) return;
+      for (const get of gets) this.bench.succeed(get);
+    }
+  }
+
+  expectNothingLeft(): void {
+    expect(this.sent.filter(({ response }) => response === undefined)).toHaveLength(0);
+    expect(this.bench.driver.done).toHaveLength(this.managed);
+    expect(this.bench.leftOver).toEqual(NOTHING_LEFT);
+  }
+}
+
+const walks = fc.record({
+  opt: fc.record({
+    memoryReuseType: fc.integer({ min: 0, max: 3 }),
+    onFreeCmdType: fc.integer({ min: 0, max: 1 }),
+    tst: fc.integer({ min: 0, max: 1 }),
+    queueAlg: fc.integer({ min: 0, max: 1 }),
+    parseType: fc.constantFrom(0, 2),
+  }),
+  steps: fc.array(act, { maxLength: 80, size: "max" }),
+});
+
+test("a handler that answers at last ends every command", () => {
+  fc.assert(
+    fc.property(walks, ({ opt, steps }) => {
+      const walk = new Walk(opt);
+      for (const step of steps) walk.step(step);
+      walk.finish();
+      walk.expectNothingLeft();
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a handler that goes ends every command", () => {
+  fc.assert(
+    fc.property(walks, ({ opt, steps }) => {
+      const walk = new Walk(opt);
+      for (const step of steps) walk.step(step);
+      const device = walk.bench.program.device.device!;
+      walk.bench.program.device.close();
+      walk.release();
+      walk.release();
+      walk.expectNothingLeft();
+      expect([device.table.used, walk.bench.clock.timers]).toEqual([0, 0]);
+    }),
+    { numRuns: 300 },
+  );
+});
