@@ -27,7 +27,7 @@ import { NO_GROUP } from "./task-set.ts";
 const USUAL_CDB_LENGTH_MAX = 260;
 
 /** SCST's own limit; the length field of the ABI is one byte. */
-export const SENSE_LENGTH_MAX = 252;
+const SENSE_LENGTH_MAX = 252;
 
 export type SenseDetails = Parameters<typeof encodeFixedSense>[1];
 

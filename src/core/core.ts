@@ -17,7 +17,7 @@ export interface CoreOptions {
 }
 
 /** How many target ports there may be (relative target port identifiers are 1 to 65535). */
-export const TARGETS_MAX = 65_535;
+const TARGETS_MAX = 65_535;
 
 /** Something that waits for the end of a batch. */
 export interface Deferred {

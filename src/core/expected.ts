@@ -11,7 +11,7 @@ import {
 import type { Command } from "./command.ts";
 
 /** The longest transfer that only the initiator's word gives, in bytes (SCST's number). */
-export const UNKNOWN_LENGTH_MAX = 15 * 1024 * 1024;
+const UNKNOWN_LENGTH_MAX = 15 * 1024 * 1024;
 
 /**
  * Holds what the CDB says against what the initiator expects to send and to get, and settles
@@ -22,10 +22,10 @@ export function checkExpected(command: Command): SenseCondition | undefined {
     // Nobody knows the opcode's direction: the initiator does.
     command.dataDirection = known(command.expectedDirection);
   }
-  if ((command.opFlags & SCST_UNKNOWN_LENGTH) !== 0 && command.bufferLength === 0) {
-    if (command.expectedLength > UNKNOWN_LENGTH_MAX) return SENSE.INVALID_FIELD_IN_CDB;
-    command.bufferLength = command.expectedLength;
-    command.dataLength = command.expectedLength;
+  if ((command.opFlags & SCST_UNKNOWN_LENGTH) !== 0) {
+    // Only the initiator knows how much data there is.
+    command.bufferLength = Math.min(command.expectedLength, UNKNOWN_LENGTH_MAX);
+    command.dataLength = command.bufferLength;
   }
   if (command.bufferLength === 0) {
     command.dataDirection = SCST_DATA_NONE;

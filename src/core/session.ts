@@ -13,9 +13,6 @@ import { manageTasks, type TaskManagementRequest, unregister } from "./task-mana
 /** The longest initiator name, in bytes: the ABI's field with its NUL. */
 export const INITIATOR_NAME_LENGTH_MAX = SCST_MAX_EXTERNAL_NAME - 1;
 
-/** How many commands of a session may be on their way; the target driver's window is below. */
-export const SESSION_COMMANDS_MAX = 65_536;
-
 /** LUNs below this are looked up in an array. */
 const LOW_LUNS = 256;
 

@@ -29,7 +29,7 @@ export const TASK_MANAGEMENT_STATUS = {
 const STATUS = TASK_MANAGEMENT_STATUS;
 
 /** The end of a session: told to handlers as a function of its own (SCST's number). */
-export const UNREGISTER_SESSION = 10;
+const UNREGISTER_SESSION = 10;
 
 /** One task management function. The target driver makes it; the core sets `status`. */
 export interface TaskManagementRequest {
@@ -43,6 +43,8 @@ export interface TaskManagementRequest {
   readonly transport?: unknown;
   /** The command that ABORT TASK is about, once found. */
   command?: Command | undefined;
+  /** What the handler knows that command by, if it has seen it. */
+  seenHandle?: number;
   /** {@link TASK_MANAGEMENT_STATUS}, when `taskManagementDone` is called. */
   status?: number;
 }

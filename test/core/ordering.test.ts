@@ -46,7 +46,7 @@ async function openDevice(options: DeviceOptions = {}) {
   await a.execute({ cdb: [0, 0, 0, 0, 0, 0] });
   await b.execute({ cdb: [0, 0, 0, 0, 0, 0] });
   const close = async () => {
-    for (const release of held.values()) release(good);
+    for (const answer of held.values()) answer(good);
     await device.close();
   };
   return { a, b, held, medium, close };

@@ -33,7 +33,7 @@ import type { UserOptions } from "./options.ts";
 import { type UserCommand, UserCommandTable } from "./user-command.ts";
 
 /** A handler that does not answer ATTACH_SESS in this time is not attached. */
-export const ATTACH_TIMEOUT_MS = 5000;
+const ATTACH_TIMEOUT_MS = 5000;
 
 /** Puts a subcommand on its way to the handler. */
 export type Enqueue = (userCommand: UserCommand) => void;

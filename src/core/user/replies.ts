@@ -117,7 +117,7 @@ export function unjam(userCommand: UserCommand, sense: SenseCondition): void {
 }
 
 /** Over the limits: BUSY to an initiator with one command, TASK SET FULL to one with more. */
-export function busyOrFull(command: Command): number {
+function busyOrFull(command: Command): number {
   return command.nexus!.activeCount <= 1 ? STATUS.BUSY : STATUS.TASK_SET_FULL;
 }
 
@@ -246,6 +246,8 @@ function takeExecReply(
   const error = takeStatus(userCommand, reply, memory);
   if (error !== 0) return error;
   if (background) {
+    // The initiator hears GOOD whatever becomes of the rest.
+    command.setGood(0);
     userCommand.background = true;
     userCommand.sent = true;
   }

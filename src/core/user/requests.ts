@@ -185,7 +185,9 @@ function writeTaskManagement(view: GetCmdView, userCommand: UserCommand): void {
   tmCmd.sessHHigh = 0;
   tmCmd.fn = request.function;
   const note = request.command?.deviceNote as UserCommand | undefined;
-  tmCmd.cmdHToAbort = note !== undefined && note.seen ? note.handle : 0;
+  // When the function is done the command may be gone: its handle is kept from before.
+  if (note?.seen === true) request.seenHandle = note.handle;
+  tmCmd.cmdHToAbort = request.seenHandle ?? 0;
   tmCmd.cmdSn = 0;
   tmCmd.cmdSnSet = 0;
 }

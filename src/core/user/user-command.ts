@@ -6,7 +6,7 @@ import type { Nexus } from "../nexus.ts";
 import type { TaskManagementRequest } from "../task-management.ts";
 
 /** How many subcommands of a device may be known at once. */
-export const USER_COMMANDS_MAX = 65_536;
+const USER_COMMANDS_MAX = 65_536;
 
 /** The slot's number is in the low bits of a handle, its generation above. */
 const SLOT_BITS = 16;

@@ -158,7 +158,7 @@ export const u64: Field<number, false> = {
 };
 
 /** A user-space address. */
-export const address: Field<number, false> = u64;
+export const address: Field<number, false> = { ...u64 };
 
 /**
  * An opaque 64-bit handle: `name` is a bigint, for maps and logs; `nameLow` and `nameHigh` are

@@ -237,7 +237,9 @@ export class DeviceLoop implements CommandHost {
 
   #checked(outcome: unknown): Outcome {
     if (isOutcome(outcome)) return outcome;
-    return this.#failed(new UsageError("OUTCOME", `exec gave ${typeof outcome}, which is no outcome`));
+    return this.#failed(
+      new UsageError("OUTCOME", `exec gave ${typeof outcome}, which is no outcome`),
+    );
   }
 
   #failed(error: unknown): Outcome {

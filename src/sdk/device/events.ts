@@ -5,7 +5,13 @@ import {
   SCST_USER_TASK_MGMT_RECEIVED,
 } from "../../protocol/scst/index.ts";
 import { ERRNO } from "../../protocol/errno.ts";
-import type { DeviceHandler, MaybePromise, ScsiCommand, TaskManagement } from "../handler.ts";
+import type {
+  DeviceHandler,
+  DeviceSession,
+  MaybePromise,
+  ScsiCommand,
+  TaskManagement,
+} from "../handler.ts";
 import type { Report } from "./device-loop.ts";
 import type { GetCmdView } from "./mailbox.ts";
 import type { Sessions } from "./sessions.ts";
@@ -38,7 +44,7 @@ export class DeviceEvents {
     switch (subcode) {
       case SCST_USER_ATTACH_SESS: {
         const session = this.#sessions.add(view.sess);
-        this.#answer(cmdH, subcode, -ERRNO.EACCES, () => this.#handler.attachSession?.(session));
+        this.#answer(cmdH, subcode, -ERRNO.EACCES, () => this.#attach(session));
         break;
       }
       case SCST_USER_DETACH_SESS: {
@@ -62,6 +68,19 @@ export class DeviceEvents {
       }
       default:
         break;
+    }
+  }
+
+  /** A session that the handler refuses is forgotten. */
+  #attach(session: DeviceSession): MaybePromise<void> | undefined {
+    const refused = (error: unknown): never => {
+      this.#sessions.remove(session.handle);
+      throw error;
+    };
+    try {
+      return this.#handler.attachSession?.(session)?.catch(refused);
+    } catch (error) {
+      return refused(error);
     }
   }
 

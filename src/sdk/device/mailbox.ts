@@ -17,7 +17,7 @@ export type ReplyView = ReturnType<typeof ScstUserReplyCmd.view>;
 export const GETS_MAX = 32;
 
 /** Replies given with one call. */
-export const REPLIES_MAX = 64;
+const REPLIES_MAX = 64;
 
 /** The longest sense of a reply. */
 export const SENSE_LENGTH_MAX = 252;
