@@ -9,6 +9,10 @@ export interface Options {
   readonly nullio: boolean;
   readonly nvCache: boolean;
   readonly vdiskId: number;
+  /** Every so many seconds buffers that are kept for reuse are given back; 0: never. */
+  readonly flushSeconds: number;
+  /** Where reservations are kept that shall survive a restart. */
+  readonly stateFolder: string | undefined;
   readonly device: DeviceOptions;
   /** Where to listen; undefined for the kernel's SCST. */
   readonly iscsi: Address | undefined;
@@ -48,12 +52,14 @@ Serves files and block devices as SCSI disks: the first is LUN 0, the next LUN 1
   -f, --on_free=HOW        hear of the end of commands: ignore or call (ignore)
   -m, --mem_reuse=WHICH    buffers that are kept: all, read, write or none (all)
   -I, --vdisk_id=ID        tells disks of one name on several machines apart (0)
+  -F, --flush=SECONDS      free the buffers that are kept every so often (0: when not used)
+      --state_dir=FOLDER   keep persistent reservations (APTPL) there, over restarts
       --iscsi[=HOST:PORT]  serve by iSCSI, without a kernel module (127.0.0.1:3260)
   -v, --version            print the version
   -h, --help               print this
 
 For command lines written for SCST's own fileio_tgt these are accepted, without effect:
-  -e, --threads=COUNT   -l, --non_blocking   -F, --flush=SECONDS   -M, --multi_cmd=0|1
+  -e, --threads=COUNT   -l, --non_blocking   -M, --multi_cmd=0|1
 `;
 
 const SPECS = {
@@ -70,6 +76,7 @@ const SPECS = {
   vdisk_id: { type: "string", short: "I" },
   flush: { type: "string", short: "F" },
   multi_cmd: { type: "string", short: "M" },
+  state_dir: { type: "string" },
   iscsi: { type: "string" },
   version: { type: "boolean", short: "v" },
   help: { type: "boolean", short: "h" },
@@ -96,6 +103,8 @@ export function parseOptions(words: readonly string[]): Request {
     nullio: values.nullio ?? false,
     nvCache: values.nv_cache ?? false,
     vdiskId: wholeNumber("-I, --vdisk_id", values.vdisk_id ?? "0", 0, 0xffff_ffff),
+    flushSeconds: wholeNumber("-F, --flush", values.flush ?? "0", 0, 86_400),
+    stateFolder: values.state_dir,
     device: {
       parse: oneOf("-p, --parse", values.parse ?? "std", PARSE),
       onFree: oneOf("-f, --on_free", values.on_free ?? onFreeFor(memoryReuse), ON_FREE),
@@ -207,10 +216,6 @@ function notesOn(values: ReturnType<typeof split>["values"]): string[] {
   }
   if (values.non_blocking === true) {
     notes.push("-l, --non_blocking has no effect: nothing ever blocks");
-  }
-  if (values.flush !== undefined) {
-    wholeNumber("-F, --flush", values.flush, 0, 86_400);
-    notes.push("-F, --flush has no effect: there is no kernel that caches buffers");
   }
   if (values.multi_cmd !== undefined) {
     wholeNumber("-M, --multi_cmd", values.multi_cmd, 0, 1);

@@ -5,6 +5,7 @@ import {
   disk,
   type FileStore,
   fileStore,
+  folderStateStore,
   IscsiServer,
   type LogEntry,
   loopbackChannel,
@@ -26,12 +27,17 @@ export class FileioTarget {
   readonly #server: IscsiServer;
   readonly #devices: RegisteredDevice[] = [];
   readonly #files: FileStore[] = [];
+  #flushTimer: NodeJS.Timeout | undefined;
   #stopping = false;
 
   constructor(options: Options, tell: Tell) {
     this.#options = options;
     this.#tell = tell;
-    this.#core = createCore({ log: (entry) => this.#log(entry) });
+    const { stateFolder } = options;
+    this.#core = createCore({
+      log: (entry) => this.#log(entry),
+      ...(stateFolder === undefined ? {} : { stateStore: folderStateStore(stateFolder) }),
+    });
     this.#server = new IscsiServer(this.#core);
   }
 
@@ -51,6 +57,7 @@ export class FileioTarget {
       );
       this.#devices.push(device);
     }
+    this.#flushNowAndThen();
     const iqn = targetName((devices[0] as NamedPath).name);
     this.#server.export({ iqn, luns: devices.map(({ name }, lun) => [lun, name]) });
     const address = await this.#server.listen({ host, port });
@@ -58,6 +65,15 @@ export class FileioTarget {
     return devices.map(({ name, path }, lun) => {
       return `${name}  ${path}  iscsi://${portal}/${iqn}/${lun}`;
     });
+  }
+
+  #flushNowAndThen(): void {
+    const { flushSeconds } = this.#options;
+    if (flushSeconds === 0) return;
+    this.#flushTimer = setInterval(() => {
+      for (const device of this.#devices) device.flushCache();
+    }, flushSeconds * 1000);
+    this.#flushTimer.unref();
   }
 
   /** The files may have grown: looks, and tells the initiators. */
@@ -70,6 +86,7 @@ export class FileioTarget {
   /** Ends the sessions, then flushes and closes every device, also if one of them fails. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#flushTimer);
     const server = await Promise.allSettled([this.#server.close()]);
     const devices = await Promise.allSettled(this.#devices.map((device) => device.close()));
     const failed = [...server, ...devices].find((result) => result.status === "rejected");

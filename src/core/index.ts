@@ -10,6 +10,7 @@ export { Core, type CoreOptions, createCore, type Deferred } from "./core.ts";
 export type { Device } from "./device.ts";
 export { type Log, type LogEntry, noLog } from "./log.ts";
 export type { Nexus } from "./nexus.ts";
+export type { StateStore } from "./reservations/state-store.ts";
 export type { Session } from "./session.ts";
 export type { Target } from "./target.ts";
 export type { TargetDriver } from "./target-driver.ts";

@@ -37,7 +37,7 @@ import type { Core, Deferred } from "./core.ts";
 import { DataBuffer } from "./data-buffer.ts";
 import { executed, localEvent, refused, respond } from "./life-cycle.ts";
 import { UserBackend } from "./user/backend.ts";
-import { readOptions, writeOptions } from "./user/options.ts";
+import { readOptions, type UserOptions, writeOptions } from "./user/options.ts";
 import { ReadyQueue } from "./user/ready-queue.ts";
 import { takeReply, unjam } from "./user/replies.ts";
 import { type GetCmdView, writeRequest } from "./user/requests.ts";
@@ -45,6 +45,7 @@ import type { UserCommand } from "./user/user-command.ts";
 import { ViewWindow } from "./user/view-window.ts";
 import type { UserMemory } from "./user-memory.ts";
 
+type DescriptionView = ReturnType<typeof ScstUserDevDesc.view>;
 type MultiView = ReturnType<typeof ScstUserGetMulti.view>;
 
 /** The licences that the scst_user module takes. */
@@ -202,14 +203,26 @@ export class UserDevice implements Deferred {
     if (options === undefined || name === "" || /[./]/.test(name)) return -ERRNO.EINVAL;
     if (this.#backend !== undefined) return -ERRNO.EINVAL;
 
+    try {
+      this.#backend = this.#newBackend(name, description, options);
+    } catch (cause) {
+      // Who has reserved the device is not known: nobody shall get at it.
+      const message = `the saved reservations of "${name}" can't be read`;
+      this.#core.log({ level: "error", code: "SAVED_RESERVATIONS", message, cause });
+      return -ERRNO.EIO;
+    }
+    this.#core.addDevice(this.#backend);
+    return 0;
+  }
+
+  #newBackend(name: string, description: DescriptionView, options: UserOptions): UserBackend {
     const interval = description.sgvPurgeInterval;
-    const purgeIntervalMs = (interval === 0 ? PURGE_INTERVAL_DEFAULT_S : interval) * 1000;
-    this.#backend = new UserBackend(
+    return new UserBackend(
       {
         name,
         type: description.type,
         blockSize: wholeShift(description),
-        purgeIntervalMs,
+        purgeIntervalMs: (interval === 0 ? PURGE_INTERVAL_DEFAULT_S : interval) * 1000,
         persistentReserveNotifications: description.enablePrCmdsNotifications !== 0,
         stateStore: this.#core.stateStore,
       },
@@ -220,8 +233,6 @@ export class UserDevice implements Deferred {
         remove: (userCommand) => this.#queue.remove(userCommand),
       },
     );
-    this.#core.addDevice(this.#backend);
-    return 0;
   }
 
   #stringAt(address: number): string | undefined {

@@ -11,5 +11,6 @@ export * from "./handler.ts";
 export * from "./outcome.ts";
 export type { BlockStore } from "./storage/block-store.ts";
 export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file-store.ts";
+export { type FolderStateStore, folderStateStore } from "./storage/folder-state-store.ts";
 export { memoryStore, type MemoryStoreOptions } from "./storage/memory-store.ts";
 export { nullStore } from "./storage/null-store.ts";

@@ -2,6 +2,7 @@ import { ERRNO, errnoName } from "../../protocol/errno.ts";
 import { SystemError } from "../../protocol/errors.ts";
 import {
   SCST_USER_DEVICE_CAPACITY_CHANGED,
+  SCST_USER_FLUSH_CACHE,
   SCST_USER_REGISTER_DEVICE,
   ScstUserDevDesc,
 } from "../../protocol/scst/index.ts";
@@ -28,6 +29,8 @@ export interface RegisteredDevice {
   readonly statistics: DeviceStatistics;
   /** Tells every initiator that the capacity has changed (disks). */
   capacityChanged(): void;
+  /** Has the core give back every buffer that it keeps for reuse and that no command has. */
+  flushCache(): void;
   /** Takes the device away from the initiators, waits for what runs, and closes the handler. */
   close(): Promise<void>;
 }
@@ -83,6 +86,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOMEM: "there is a device of that name already, or no memory",
   EINVAL: "it does not accept the block size, an option or the interface's version",
   EPERM: "it does not accept the licence",
+  EIO: "the device's saved reservations can't be read",
 };
 
 function refusal(channel: Channel, name: string, errno: number): SystemError {
@@ -111,11 +115,18 @@ class OpenDevice implements RegisteredDevice {
   }
 
   capacityChanged(): void {
-    const result = this.#channel.ioctl(SCST_USER_DEVICE_CAPACITY_CHANGED, 0);
-    if (result < 0) {
-      const code = errnoName(result);
-      throw new SystemError(code, -result, `${this.name}: telling a new capacity: ${code}`);
-    }
+    this.#ask(SCST_USER_DEVICE_CAPACITY_CHANGED, "telling a new capacity");
+  }
+
+  flushCache(): void {
+    this.#ask(SCST_USER_FLUSH_CACHE, "flushing the cache of buffers");
+  }
+
+  #ask(request: number, what: string): void {
+    const result = this.#channel.ioctl(request, 0);
+    if (result >= 0) return;
+    const code = errnoName(result);
+    throw new SystemError(code, -result, `${this.name}: ${what}: ${code}`);
   }
 
   close(): Promise<void> {
