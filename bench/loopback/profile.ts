@@ -52,15 +52,18 @@ async function profileAllocations(session: Session, run: () => void): Promise<Pr
   return shares(selfSizes(tree.head));
 }
 
-function selfSizes(node: HeapProfiler.SamplingHeapProfileNode): [string, number][] {
-  return [[nameOf(node.callFrame), node.selfSize], ...node.children.flatMap(selfSizes)];
+/** With the caller: a getter that many call says nothing by itself. */
+function selfSizes(node: HeapProfiler.SamplingHeapProfileNode, caller = ""): [string, number][] {
+  const name = nameOf(node.callFrame);
+  const where = caller === "" ? name : `${name}, called by ${caller}`;
+  return [[where, node.selfSize], ...node.children.flatMap((child) => selfSizes(child, name))];
 }
 
-function nameOf(frame: { functionName: string; url: string; lineNumber: number }): string {
-  const { functionName, url, lineNumber } = frame;
+/** The loader puts a file on few lines: a line number would say nothing. */
+function nameOf({ functionName, url }: { functionName: string; url: string }): string {
   const name = functionName === "" ? "(anonymous)" : functionName;
   if (!url.startsWith("file:")) return url === "" ? name : `${name} ${url}`;
-  return `${name} ${relative(process.cwd(), fileURLToPath(url))}:${lineNumber + 1}`;
+  return `${name} ${relative(process.cwd(), fileURLToPath(url))}`;
 }
 
 function shares(weights: readonly [string, number][]): ProfileRow[] {
