@@ -7,12 +7,12 @@ export {
   mayFollow,
 } from "./command-state.ts";
 export { Core, type CoreOptions, createCore, type Deferred } from "./core.ts";
-export type { Device } from "./device.ts";
+export type { Device, ParsedBy } from "./device.ts";
 export { type Log, type LogEntry, noLog } from "./log.ts";
 export type { Nexus } from "./nexus.ts";
 export type { StateStore } from "./reservations/state-store.ts";
 export type { Session } from "./session.ts";
-export type { Target } from "./target.ts";
+export type { LunEntry, Target } from "./target.ts";
 export type { TargetDriver } from "./target-driver.ts";
 export { TASK_MANAGEMENT_STATUS, type TaskManagementRequest } from "./task-management.ts";
 export { UserDevice } from "./user-device.ts";

@@ -8,6 +8,7 @@ export {
 } from "./device/register-device.ts";
 export { type Disk, disk, type DiskOptions } from "./devices/disk/disk.ts";
 export * from "./handler.ts";
+export { Arena, type ArenaSegment, type ArenaSource, type Block } from "./memory/arena.ts";
 export * from "./outcome.ts";
 export type { BlockStore } from "./storage/block-store.ts";
 export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file-store.ts";

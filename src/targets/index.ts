@@ -1,9 +1,12 @@
 export {
+  ISCSI_LIMITS,
   type IscsiExport,
   type IscsiLimits,
   IscsiServer,
   type IscsiServerOptions,
   type PortalAddress,
+  type Transport,
+  type TransportEvents,
 } from "./iscsi/index.ts";
 export {
   LocalInitiator,
