@@ -115,12 +115,15 @@ class GoodClient {
   }
 }
 
+/** Five seconds on a quiet machine. */
+const TIMEOUT_MS = 180_000;
+
 describe(`${PDU_COUNT} PDUs`, () => {
   test.each([
     ["at login", 1, false],
     ["in the full feature phase", 2, true],
     ["in the full feature phase, with digests", 3, true],
-  ])("random and mutated %s", async (_what, seed, loggedIn) => {
+  ])("random and mutated %s", { timeout: TIMEOUT_MS }, async (_what, seed, loggedIn) => {
     const server = new TestServer();
     const disk = new RamDevice("good");
     server.core.addDevice(disk);
