@@ -87,9 +87,13 @@ export class Command implements ParsedCommand, Linked<Command> {
   residual = 0;
   /** By task management or because the session ended: no response is to be sent. */
   aborted = false;
+  /** Another nexus aborted it, and it ends with TASK ABORTED: a response that is sent. */
+  answersAbort = false;
   deliveryFailed = false;
   /** The core gave the command to the device itself: no target driver hears of it. */
   internal: InternalOwner | undefined = undefined;
+  /** Somebody waits until nothing but the command's response is left. */
+  whenDone: (() => void) | undefined = undefined;
   /** Somebody waits for the command's end. */
   whenEnded: (() => void) | undefined = undefined;
 
@@ -251,6 +255,7 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.responseLength = 0;
     this.residual = 0;
     this.aborted = false;
+    this.answersAbort = false;
     this.deliveryFailed = false;
     this.internal = undefined;
     this.nexus = undefined;

@@ -3,8 +3,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { type Log, noLog } from "./log.ts";
 import type { StateStore } from "./reservations/state-store.ts";
-import { Target } from "./target.ts";
-import type { TargetDriver } from "./target-driver.ts";
+import { Target, type TargetOptions } from "./target.ts";
 
 export interface CoreOptions {
   readonly clock?: Clock;
@@ -121,16 +120,16 @@ export class Core {
     for (const target of this.#targets.values()) target.removeDevice(device);
   }
 
-  addTarget(options: { name: string; driver: TargetDriver; transportVersion?: number }): Target {
-    const { name, driver, transportVersion = 0 } = options;
+  addTarget(options: TargetOptions): Target {
+    const { name } = options;
     if (this.#targets.has(name)) {
       throw new UsageError("TARGET_NAME_TAKEN", `there is a target "${name}" already`);
     }
     if (this.#targetPorts === TARGETS_MAX) {
       throw new UsageError("TARGETS_MAX", `there are ${TARGETS_MAX} targets already`);
     }
+    const target = new Target(this, options, this.#targetPorts + 1);
     this.#targetPorts++;
-    const target = new Target(this, name, driver, transportVersion, this.#targetPorts);
     this.#targets.set(name, target);
     return target;
   }

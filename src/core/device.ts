@@ -50,6 +50,10 @@ export abstract class Device {
   abstract readonly separateTaskSets: boolean;
   /** Control mode page QUEUE ALGORITHM MODIFIER 0: SIMPLE commands are not reordered. */
   abstract readonly restrictedReordering: boolean;
+  /** Control mode page TAS: a command that another nexus aborts ends with TASK ABORTED. */
+  abstract readonly taskAbortedStatus: boolean;
+  /** Control mode page QERR: `SCST_QERR_…`, what a CHECK CONDITION does to other commands. */
+  abstract readonly queueErrorManagement: number;
   /** The handler sees to the order of its commands itself. */
   abstract readonly ownOrderManagement: boolean;
 

@@ -19,6 +19,10 @@ export class Exclusion {
   /** Commands that are being executed and exclude others: few, mostly none. */
   readonly #exclusive: Command[] = [];
   readonly #waiting: Command[] = [];
+  /** Those that have waited and are about to ask again. */
+  readonly #asking: Command[] = [];
+  /** Resets under way: nothing begins. */
+  #blockCount = 0;
 
   /**
    * Whether the command can run now. If not, it is told by `resume` when it can.
@@ -37,6 +41,7 @@ export class Exclusion {
   }
 
   #isExcluded(command: Command, running: () => Iterable<Command>): boolean {
+    if (this.#blockCount > 0) return true;
     for (const other of this.#exclusive) if (excludes(other, command)) return true;
     // One that waits has its turn before those that came later.
     for (const other of this.#waiting) if (excludes(other, command)) return true;
@@ -47,20 +52,41 @@ export class Exclusion {
 
   /** Whether {@link ended} has to be told of each end. */
   get watches(): boolean {
-    return this.#exclusive.length > 0 || this.#waiting.length > 0;
+    return this.#exclusive.length > 0 || this.#waiting.length > 0 || this.#blockCount > 0;
   }
 
   /** A command is done: others may be able to run, and `resume` is called for them. */
   ended(command: Command, resume: (command: Command) => void): void {
     const index = this.#exclusive.indexOf(command);
     if (index >= 0) this.#exclusive.splice(index, 1);
-    for (const waiting of this.#waiting.splice(0)) resume(waiting);
+    this.#resume(resume);
+  }
+
+  #resume(resume: (command: Command) => void): void {
+    // One that ends at once brings us here again, and may end others that have not asked yet.
+    this.#asking.unshift(...this.#waiting.splice(0));
+    for (let next = this.#asking.shift(); next !== undefined; next = this.#asking.shift()) {
+      resume(next);
+    }
+  }
+
+  /** Nothing begins until {@link unblock}. Blocks nest. */
+  block(): void {
+    this.#blockCount++;
+  }
+
+  /** Ends a block; when it was the last, `resume` is called for what has waited. */
+  unblock(resume: (command: Command) => void): void {
+    this.#blockCount--;
+    if (this.#blockCount === 0) this.#resume(resume);
   }
 
   /** A waiting command will not run. */
   forget(command: Command): void {
-    const index = this.#waiting.indexOf(command);
-    if (index >= 0) this.#waiting.splice(index, 1);
+    for (const list of [this.#waiting, this.#asking]) {
+      const index = list.indexOf(command);
+      if (index >= 0) list.splice(index, 1);
+    }
   }
 }
 

@@ -1,3 +1,5 @@
+export type { AccessGroup, LunEntry, LunOptions } from "./access-group.ts";
+export type { AddressMethod } from "./address-method.ts";
 export { type Clock, systemClock, type Timer } from "./clock.ts";
 export { Command } from "./command.ts";
 export {
@@ -8,11 +10,12 @@ export {
 } from "./command-state.ts";
 export { Core, type CoreOptions, createCore, type Deferred } from "./core.ts";
 export type { Device, ParsedBy } from "./device.ts";
+export type { InitiatorGroup } from "./initiator-group.ts";
 export { type Log, type LogEntry, noLog } from "./log.ts";
 export type { Nexus } from "./nexus.ts";
 export type { StateStore } from "./reservations/state-store.ts";
 export type { Session } from "./session.ts";
-export type { LunEntry, Target } from "./target.ts";
+export type { Target, TargetOptions } from "./target.ts";
 export type { TargetDriver } from "./target-driver.ts";
 export { TASK_MANAGEMENT_STATUS, type TaskManagementRequest } from "./task-management.ts";
 export { UserDevice } from "./user-device.ts";

@@ -4,6 +4,7 @@
  */
 import { findCommand, SENSE, type SenseCondition, STATUS } from "../protocol/scsi/index.ts";
 import {
+  SCST_CMD_QUEUE_ACA,
   SCST_CMD_QUEUE_HEAD_OF_QUEUE,
   SCST_CMD_QUEUE_SIMPLE,
   SCST_CMD_QUEUE_UNTAGGED,
@@ -20,13 +21,17 @@ import {
   SCST_SKIP_UA,
   SCST_WRITE_MEDIUM,
 } from "../protocol/scst/index.ts";
+import { establishAca, refusedByAca } from "./aca.ts";
+import { abortCommands, queueError, settleAborted } from "./abort.ts";
 import type { Command, SenseDetails } from "./command.ts";
 import { COMMAND_STATE as S } from "./command-state.ts";
 import { compareAndWrite } from "./compare-and-write.ts";
 import type { Device } from "./device.ts";
 import { checkDataOut, checkExpected, dataOutLengthOf } from "./expected.ts";
+import { isThirdPartyCopy, thirdPartyCopy } from "./extended-copy/extended-copy.ts";
 import { executeLocally } from "./local-commands.ts";
 import { answerMissingLun } from "./missing-lun.ts";
+import type { Nexus } from "./nexus.ts";
 import {
   handlerHears,
   preemptedCommands,
@@ -35,7 +40,6 @@ import {
 } from "./reservation-commands.ts";
 import type { ReservationOutcome } from "./reservations/outcome.ts";
 import type { Session } from "./session.ts";
-import { abortAll } from "./task-management.ts";
 
 const COMPARE_AND_WRITE = 0x89;
 
@@ -69,7 +73,10 @@ export function start(command: Command): void {
   }
   command.nexus = nexus;
   nexus.activeCount++;
-  parse(command);
+  const contingent =
+    nexus.taskSet.aca !== undefined || command.taskAttribute === SCST_CMD_QUEUE_ACA;
+  if (contingent && refusedByAca(command)) respond(command);
+  else parse(command);
 }
 
 function parse(command: Command): void {
@@ -107,7 +114,10 @@ function fieldPointerOf({ errorByte, errorBit }: Command): SenseDetails {
 function setTaskAttribute(command: Command): void {
   if (command.taskAttribute === SCST_CMD_QUEUE_UNTAGGED) {
     command.taskAttribute = SCST_CMD_QUEUE_SIMPLE;
-  } else if ((command.opFlags & SCST_IMPLICIT_HQ) !== 0) {
+  } else if (
+    (command.opFlags & SCST_IMPLICIT_HQ) !== 0 &&
+    command.taskAttribute !== SCST_CMD_QUEUE_ACA
+  ) {
     command.taskAttribute = SCST_CMD_QUEUE_HEAD_OF_QUEUE;
   }
 }
@@ -190,7 +200,7 @@ function check(command: Command): void {
 }
 
 /** Its turn has come: nothing that runs may be in its way. Called again after a wait. */
-function checkExclusion(command: Command): void {
+export function checkExclusion(command: Command): void {
   const { device } = command.nexus!;
   // The core's own commands are part of one that has passed.
   if (command.internal !== undefined || device.exclusion.begins(command, () => running(device))) {
@@ -212,6 +222,11 @@ function* running(device: Device): Iterable<Command> {
 
 /** Nothing is in the command's way but what other initiators have reserved, and its own UAs. */
 function execute(command: Command): void {
+  // Before all else: an aborted command takes no unit attention along.
+  if (command.aborted) {
+    executed(command);
+    return;
+  }
   const { reservations } = command.nexus!.device;
   if (reservations.active && command.internal === undefined) {
     if (reservations.check(command.nexus!, command.opFlags)) {
@@ -226,13 +241,14 @@ function execute(command: Command): void {
     executed(command);
     return;
   }
-  if (command.aborted) {
-    executed(command);
-    return;
-  }
   if (command.cdb[0] === COMPARE_AND_WRITE) {
     command.moveTo(S.LOCAL_EXEC);
     compareAndWrite(command, () => executed(command));
+    return;
+  }
+  if (isThirdPartyCopy(command)) {
+    command.moveTo(S.LOCAL_EXEC);
+    thirdPartyCopy(command, () => executed(command));
     return;
   }
   if (executeLocally(command)) {
@@ -274,10 +290,18 @@ function reserves(command: Command): boolean {
 
 function endReservation(command: Command, outcome: ReservationOutcome): void {
   putReservationOutcome(command, outcome);
-  abortAll(preemptedCommands(command, outcome), () => {
+  const preempted = preemptedCommands(command, outcome);
+  abortCommands(preempted, { by: command.session, tellsOthers: true }, () => {
+    // SPC-5, "PREEMPT AND ABORT": an ACA condition of who is preempted is over.
+    for (const nexus of outcome.abort ?? []) clearAca(nexus as Nexus);
     if (handlerHears(command, outcome) && !command.aborted) giveToDevice(command);
     else executed(command);
   });
+}
+
+/** An ACA condition of the nexus is over: others may have their turn. */
+export function clearAca(nexus: Nexus): void {
+  nexus.taskSet.clearAca(nexus, checkExclusion);
 }
 
 /** A command that waited for its turn ends without having had it. */
@@ -296,7 +320,7 @@ export function localEvent(command: Command): SenseCondition | undefined {
   const nexus = command.nexus!;
   if (command.internal !== undefined) return undefined;
   if (nexus.unitAttentions.pending && (command.opFlags & SCST_SKIP_UA) === 0) {
-    return nexus.unitAttentions.take();
+    return nexus.takeUnitAttention();
   }
   if (
     (command.opFlags & SCST_WRITE_MEDIUM) !== 0 &&
@@ -327,16 +351,28 @@ export function refused(command: Command, status: number): void {
 
 /** PRE_XMIT_RESP: nothing but the delivery is left. */
 export function respond(command: Command): void {
+  const { whenDone } = command;
   command.moveTo(S.PRE_XMIT_RESP);
+  if (command.aborted) settleAborted(command);
+  else if (command.status === STATUS.CHECK_CONDITION) checkCondition(command);
   makeWay(command);
   command.residual = residualOf(command);
   command.moveTo(S.XMIT_WAIT);
+  if (whenDone !== undefined) command.whenDone = undefined;
   if (command.internal === undefined) {
     command.session.target.driver.sendResponse(command);
-    return;
+  } else {
+    command.internal.ended(command);
+    finish(command, true);
   }
-  command.internal.ended(command);
-  finish(command, true);
+  whenDone?.();
+}
+
+/** What a CHECK CONDITION does to other commands, before they may have their turn. */
+function checkCondition(command: Command): void {
+  if (command.nexus === undefined || command.internal !== undefined) return;
+  establishAca(command);
+  queueError(command);
 }
 
 /** Others that waited for the command may have their turn. */

@@ -28,7 +28,7 @@ export function executeLocally(command: Command): boolean {
 
 /** SPC-5, "REQUEST SENSE command": a unit attention that waits is its answer. */
 function requestSense(command: Command): boolean {
-  const condition = command.nexus?.unitAttentions.take();
+  const condition = command.nexus?.takeUnitAttention();
   if (condition === undefined) return false;
   const descriptor = ((command.cdb[1] as number) & 1) !== 0;
   command.answer(descriptor ? encodeDescriptorSense(condition) : encodeFixedSense(condition));

@@ -1,4 +1,4 @@
-import type { SenseCondition } from "../protocol/scsi/index.ts";
+import { SENSE, type SenseCondition } from "../protocol/scsi/index.ts";
 import type { Device } from "./device.ts";
 import type { ReservationNexus } from "./reservations/nexus.ts";
 import type { Session } from "./session.ts";
@@ -17,6 +17,8 @@ export class Nexus implements ReservationNexus {
   readonly taskSet: TaskSet;
   /** How many of its commands are between submission and their end. */
   activeCount = 0;
+  /** How many task management functions have the device's word to wait for. */
+  #functionCount = 0;
   #whenIdle: (() => void) | undefined;
 
   constructor(session: Session, device: Device, lun: number, readOnly: boolean, handle: number) {
@@ -40,15 +42,43 @@ export class Nexus implements ReservationNexus {
     this.unitAttentions.add(condition);
   }
 
+  /**
+   * The unit attention to deliver now. That the LUNs have changed is a matter of the I_T nexus:
+   * as in SCST it is told once, by whichever LUN is asked first.
+   */
+  takeUnitAttention(): SenseCondition | undefined {
+    const condition = this.unitAttentions.take();
+    if (condition === SENSE.REPORTED_LUNS_DATA_HAS_CHANGED) {
+      this.session.dropUnitAttention(condition);
+    }
+    return condition;
+  }
+
   /** One of its commands has come to its end. */
   ended(): void {
     this.activeCount--;
-    if (this.activeCount === 0) this.#whenIdle?.();
+    if (this.activeCount === 0) this.#checkIdle();
   }
 
-  /** Calls `idle` once when none of its commands is under way, perhaps at once. */
+  functionBegins(): void {
+    this.#functionCount++;
+  }
+
+  functionEnded(): void {
+    this.#functionCount--;
+    this.#checkIdle();
+  }
+
+  /** Calls `idle` once when no command or function of it is under way, perhaps at once. */
   whenIdle(idle: () => void): void {
-    if (this.activeCount === 0) idle();
-    else this.#whenIdle = idle;
+    this.#whenIdle = idle;
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.activeCount > 0 || this.#functionCount > 0) return;
+    const idle = this.#whenIdle;
+    this.#whenIdle = undefined;
+    idle?.();
   }
 }

@@ -1,5 +1,5 @@
 import { packLun, SENSE } from "../protocol/scsi/index.ts";
-import { SCST_LUN_ADDR_METHOD_PERIPHERAL } from "../protocol/scst/index.ts";
+import { ADDRESS_METHOD } from "./address-method.ts";
 import type { Session } from "./session.ts";
 
 /** SPC-5, "REPORT LUNS command": SELECT REPORT values that a target without well-known LUNs has. */
@@ -26,12 +26,9 @@ export function reportLuns(session: Session): Uint8Array {
   const luns = [...session.nexuses.keys()].sort((a, b) => a - b);
   const data = new Uint8Array(HEADER_LENGTH + luns.length * 8);
   new DataView(data.buffer).setUint32(0, luns.length * 8);
-  for (const [i, lun] of luns.entries()) {
-    packLun(lun, SCST_LUN_ADDR_METHOD_PERIPHERAL, data, HEADER_LENGTH + i * 8);
-  }
+  const method = ADDRESS_METHOD[session.target.addressMethod];
+  for (const [i, lun] of luns.entries()) packLun(lun, method, data, HEADER_LENGTH + i * 8);
   // SPC-5: the initiator knows its LUNs now.
-  for (const nexus of session.nexuses.values()) {
-    nexus.unitAttentions.remove(SENSE.REPORTED_LUNS_DATA_HAS_CHANGED);
-  }
+  session.dropUnitAttention(SENSE.REPORTED_LUNS_DATA_HAS_CHANGED);
   return data;
 }

@@ -1,5 +1,6 @@
 /** RESERVE, RELEASE and PERSISTENT RESERVE: who keeps to them is the device's reservations. */
-import { SENSE, STATUS } from "../protocol/scsi/index.ts";
+import { STATUS } from "../protocol/scsi/index.ts";
+import { commandsOf } from "./abort.ts";
 import type { Command } from "./command.ts";
 import type { Nexus } from "./nexus.ts";
 import type { ReservationOutcome } from "./reservations/outcome.ts";
@@ -50,22 +51,12 @@ export function handlerHears(command: Command, outcome: ReservationOutcome): boo
   return command.nexus!.device.persistentReserveNotifications;
 }
 
-/**
- * The commands of the nexuses that PREEMPT AND ABORT names, but for the one that asks for it.
- * The other initiators among them are told that they lost commands (SAM-6, "Commands cleared").
- */
-export function preemptedCommands(asking: Command, outcome: ReservationOutcome): Command[] {
-  const commands: Command[] = [];
-  for (const each of outcome.abort ?? []) {
-    const nexus = each as Nexus;
-    const before = commands.length;
-    const { active } = nexus.session;
-    for (let command = active.first; command !== undefined; command = command.next) {
-      if (command.nexus === nexus && command !== asking && !command.aborted) commands.push(command);
-    }
-    if (nexus !== asking.nexus && commands.length > before) {
-      nexus.establish(SENSE.COMMANDS_CLEARED_BY_ANOTHER_INITIATOR);
-    }
-  }
-  return commands;
+/** The commands of the nexuses that PREEMPT AND ABORT names, but for the one that asks for it. */
+export function preemptedCommands(asking: Command, { abort = [] }: ReservationOutcome): Command[] {
+  return abort.flatMap((nexus) =>
+    commandsOf(
+      (nexus as Nexus).session,
+      (command) => command.nexus === nexus && command !== asking,
+    ),
+  );
 }

@@ -1,10 +1,12 @@
-import { SENSE } from "../protocol/scsi/index.ts";
+import { SENSE, type SenseCondition } from "../protocol/scsi/index.ts";
 import { SCST_MAX_EXTERNAL_NAME } from "../protocol/scst/index.ts";
+import { abortCommands } from "./abort.ts";
+import type { AccessGroup, LunEntry } from "./access-group.ts";
 import { Command } from "./command.ts";
 import { COMMAND_STATE } from "./command-state.ts";
 import type { Core } from "./core.ts";
 import type { Device } from "./device.ts";
-import { endWaiting, executed, respond, start } from "./life-cycle.ts";
+import { clearAca, endWaiting, executed, respond, start } from "./life-cycle.ts";
 import { List } from "./list.ts";
 import { Nexus } from "./nexus.ts";
 import type { Target } from "./target.ts";
@@ -20,10 +22,14 @@ const LOW_LUNS = 256;
 export class Session {
   readonly core: Core;
   readonly target: Target;
-  /** The initiator's name, with a suffix where another session of the target has the same. */
+  /** The initiator's name, by which groups know it. */
+  readonly initiatorName: string;
+  /** The same, with a suffix where another session of the target has the same. */
   readonly name: string;
   /** The initiator port's TransportID (SPC-5), by which reservations know it. */
   readonly transportId: Uint8Array | undefined;
+  /** Where its LUNs come from. */
+  group: AccessGroup | undefined;
   /** True from when every LUN's device has agreed. */
   attached = false;
   closing = false;
@@ -33,14 +39,29 @@ export class Session {
   readonly #held: Command[] = [];
   readonly #low: (Nexus | undefined)[] = [];
   readonly #nexuses = new Map<number, Nexus>();
+  /** Nexuses whose devices have not answered yet. */
+  readonly #awaited = new Map<number, Nexus>();
+  /** Nexuses in the place of others, whose initiator is to be told so. */
+  readonly #replaced: Nexus[] = [];
+  #lunsChanged = false;
+  /** The initiator may have seen its LUNs: from then on it is told of changes. */
+  #begun = false;
   #attaching = 0;
+  readonly #heldFunctions: TaskManagementRequest[] = [];
+  /** Task management functions under way. */
+  #functionCount = 0;
   #whenIdle: (() => void) | undefined;
 
-  constructor(core: Core, target: Target, name: string, transportId: Uint8Array | undefined) {
+  constructor(
+    core: Core,
+    target: Target,
+    names: { initiatorName: string; name: string; transportId: Uint8Array | undefined },
+  ) {
     this.core = core;
     this.target = target;
-    this.name = name;
-    this.transportId = transportId;
+    this.initiatorName = names.initiatorName;
+    this.name = names.name;
+    this.transportId = names.transportId;
   }
 
   /** A command to fill in and submit. */
@@ -57,47 +78,124 @@ export class Session {
     return this.#nexuses;
   }
 
-  /** Makes `device` a LUN of the initiator. */
-  attach(lun: number, device: Device, readOnly: boolean): void {
-    const nexus = new Nexus(this, device, lun, readOnly, this.core.nextHandle());
+  /** What is, or is about to be, behind a LUN. */
+  behind(lun: number): LunEntry | undefined {
+    return this.#awaited.get(lun) ?? this.#nexuses.get(lun);
+  }
+
+  /** The LUNs behind which there is, or is about to be, something. */
+  get occupied(): Set<number> {
+    return new Set([...this.#nexuses.keys(), ...this.#awaited.keys()]);
+  }
+
+  /**
+   * Attaches and detaches LUNs as one change. Commands that come meanwhile wait for all of it,
+   * and the initiator is told afterwards.
+   *
+   * @param change says whether the list of the LUNs is another one
+   */
+  rearrange(change: () => boolean): void {
     this.#attaching++;
     this.attached = false;
+    try {
+      if (change()) this.#lunsChanged = true;
+    } finally {
+      this.#settle();
+    }
+  }
+
+  /**
+   * Makes `device` a LUN of the initiator. Within {@link rearrange}, as all that follow.
+   *
+   * @param inquiryChanged there was another one, which the initiator is told
+   */
+  attach(lun: number, device: Device, readOnly: boolean, inquiryChanged = false): void {
+    this.#attach(lun, device, readOnly, inquiryChanged, undefined);
+  }
+
+  /** Puts `device` behind a LUN. As in SCST it hears of that before its predecessor does. */
+  replace(lun: number, device: Device, readOnly: boolean, inquiryChanged: boolean): void {
+    this.#attach(lun, device, readOnly, inquiryChanged, this.#take(lun));
+  }
+
+  #attach(
+    lun: number,
+    device: Device,
+    readOnly: boolean,
+    inquiryChanged: boolean,
+    before: Nexus | undefined,
+  ): void {
+    const nexus = new Nexus(this, device, lun, readOnly, this.core.nextHandle());
+    this.#attaching++;
+    this.#awaited.set(lun, nexus);
     device.attach(nexus, (attached) => {
-      if (attached && !this.closing) {
-        nexus.unitAttentions.add(SENSE.POWER_ON_RESET_OR_BUS_DEVICE_RESET);
-        this.#nexuses.set(lun, nexus);
-        if (lun < LOW_LUNS) this.#low[lun] = nexus;
-        device.nexuses.add(nexus);
-        device.reservations.attach(nexus);
-      } else if (attached) {
-        device.detach(nexus);
-      }
-      this.#attaching--;
-      if (this.#attaching === 0) this.#begin();
+      // Another change may have come in between.
+      const wanted = this.#awaited.get(lun) === nexus && !this.closing;
+      if (this.#awaited.get(lun) === nexus) this.#awaited.delete(lun);
+      if (attached && wanted) this.#enter(nexus);
+      else if (attached) device.detach(nexus);
+      if (inquiryChanged) this.#replaced.push(nexus);
+      if (before !== undefined) release(before);
+      this.#settle();
     });
   }
 
-  /** There is nothing to wait for: what has been held goes on. */
-  #begin(): void {
-    this.attached = true;
-    for (const command of this.#held.splice(0)) start(command);
+  #enter(nexus: Nexus): void {
+    const { lun, device } = nexus;
+    nexus.unitAttentions.add(SENSE.POWER_ON_RESET_OR_BUS_DEVICE_RESET);
+    this.#nexuses.set(lun, nexus);
+    if (lun < LOW_LUNS) this.#low[lun] = nexus;
+    device.nexuses.add(nexus);
+    device.reservations.attach(nexus);
   }
 
-  /** Called once the target's LUNs have been attached; a session may have none. */
-  attachedIfIdle(): void {
-    if (this.#attaching === 0) this.#begin();
+  /** One thing less to wait for. After the last, what has been held goes on. */
+  #settle(): void {
+    this.#attaching--;
+    if (this.#attaching > 0) return;
+    this.#tellChanges();
+    this.attached = true;
+    this.#begun = true;
+    // What a command brings about may change the LUNs again: the others wait for that too.
+    while (this.attached && this.#held.length > 0) start(this.#held.shift() as Command);
+    if (this.attached) this.#beginFunctions();
+  }
+
+  #tellChanges(): void {
+    const replaced = this.#replaced.splice(0);
+    if (this.#begun && this.#lunsChanged) {
+      for (const { unitAttentions } of this.#nexuses.values()) {
+        unitAttentions.add(SENSE.REPORTED_LUNS_DATA_HAS_CHANGED);
+      }
+    }
+    this.#lunsChanged = false;
+    if (!this.#begun) return;
+    for (const nexus of replaced) nexus.unitAttentions.add(SENSE.INQUIRY_DATA_HAS_CHANGED);
+  }
+
+  /** The initiator knows: none of its LUNs needs to tell it. */
+  dropUnitAttention(condition: SenseCondition): void {
+    for (const { unitAttentions } of this.#nexuses.values()) {
+      if (unitAttentions.pending) unitAttentions.remove(condition);
+    }
   }
 
   /** Takes a LUN away; commands under way end by themselves. */
   detach(lun: number): void {
+    const nexus = this.#take(lun);
+    if (nexus !== undefined) release(nexus);
+  }
+
+  /** From now on there is nothing behind the LUN. */
+  #take(lun: number): Nexus | undefined {
+    this.#awaited.delete(lun);
     const nexus = this.#nexuses.get(lun);
-    if (nexus === undefined) return;
+    if (nexus === undefined) return undefined;
     this.#nexuses.delete(lun);
     if (lun < LOW_LUNS) this.#low[lun] = undefined;
     nexus.device.nexuses.delete(nexus);
     nexus.device.reservations.detach(nexus);
-    // The device hears of no command after that.
-    nexus.whenIdle(() => nexus.device.detach(nexus));
+    return nexus;
   }
 
   holdUntilAttached(command: Command): void {
@@ -117,22 +215,41 @@ export class Session {
       command.whenEnded = undefined;
       whenEnded();
     }
-    if (this.active.length === 0 && this.#whenIdle !== undefined) this.#whenIdle();
+    if (this.#whenIdle !== undefined) this.#checkIdle();
   }
 
   /** Asks for a task management function; the target driver is told when it is done. */
   taskManagement(request: TaskManagementRequest): void {
     this.core.enter();
     try {
-      manageTasks(this, request);
+      // As its commands, a function has to wait for the LUNs.
+      this.#heldFunctions.push(request);
+      if (this.attached || this.closing) this.#beginFunctions();
     } finally {
       this.core.leave();
     }
   }
 
-  /** Ends one command without a response, if the handler has not begun it. */
+  #beginFunctions(): void {
+    for (const request of this.#heldFunctions.splice(0)) manageTasks(this, request);
+  }
+
+  functionBegins(): void {
+    this.#functionCount++;
+  }
+
+  functionEnded(): void {
+    this.#functionCount--;
+    this.#checkIdle();
+  }
+
+  /** Ends one command without a response, when the handler has it as soon as that replies. */
   abort(command: Command): void {
-    command.aborted = true;
+    abortCommands([command], { by: this, tellsOthers: false }, () => {});
+  }
+
+  /** Leads an aborted command to its end, if the handler has not begun it. */
+  endAborted(command: Command): void {
     switch (command.state) {
       case COMMAND_STATE.INIT_WAIT:
         this.#held.splice(this.#held.indexOf(command), 1);
@@ -162,6 +279,7 @@ export class Session {
     this.closing = true;
     this.core.enter();
     try {
+      this.#beginFunctions();
       unregister(this, () => {
         for (const lun of this.#nexuses.keys()) this.detach(lun);
         this.target.forget(this);
@@ -172,15 +290,22 @@ export class Session {
     }
   }
 
-  /** Calls `idle` when no command is under way, perhaps at once. */
+  /** Calls `idle` once when no command or function is under way, perhaps at once. */
   whenIdle(idle: () => void): void {
-    if (this.active.length === 0) {
-      idle();
-      return;
-    }
-    this.#whenIdle = () => {
-      this.#whenIdle = undefined;
-      idle();
-    };
+    this.#whenIdle = idle;
+    this.#checkIdle();
   }
+
+  #checkIdle(): void {
+    if (this.active.length > 0 || this.#functionCount > 0) return;
+    const idle = this.#whenIdle;
+    this.#whenIdle = undefined;
+    idle?.();
+  }
+}
+
+/** The device hears of no command after that. */
+function release(nexus: Nexus): void {
+  clearAca(nexus);
+  nexus.whenIdle(() => nexus.device.detach(nexus));
 }

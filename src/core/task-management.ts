@@ -1,18 +1,25 @@
 /**
- * Task management functions: which commands they abort, and when they are answered. What they
- * do to other nexuses (unit attentions, TAS, CLEAR ACA) has its place here and comes later.
+ * Task management functions (SAM-6, "Task management functions"): which commands they abort,
+ * what they do to nexuses and logical units, and when they are answered.
  */
 import { SENSE } from "../protocol/scsi/index.ts";
 import {
+  SCST_ABORT_ALL_TASKS,
   SCST_ABORT_ALL_TASKS_SESS,
   SCST_ABORT_TASK,
   SCST_ABORT_TASK_SET,
+  SCST_CLEAR_ACA,
   SCST_CLEAR_TASK_SET,
+  SCST_CMD_QUEUE_ACA,
   SCST_LUN_RESET,
+  SCST_NEXUS_LOSS,
   SCST_NEXUS_LOSS_SESS,
   SCST_TARGET_RESET,
 } from "../protocol/scst/index.ts";
+import { abortCommands, commandsAt, commandsOf } from "./abort.ts";
 import type { Command } from "./command.ts";
+import type { Device } from "./device.ts";
+import { checkExclusion, clearAca } from "./life-cycle.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Session } from "./session.ts";
 
@@ -49,94 +56,119 @@ export interface TaskManagementRequest {
   status?: number;
 }
 
-/** Carries `request` out and tells the target driver when it is done. */
+/** What a function is about. */
+interface Scope {
+  /** The nexuses whose handlers hear of it. */
+  readonly nexuses: readonly Nexus[];
+  /** What it aborts, asked for when it begins to. */
+  readonly commands: () => Command[];
+  /** An ACA condition of the nexuses ends. */
+  readonly clearsAca?: boolean;
+  /** Logical units that are reset. */
+  readonly resets?: ReadonlySet<Device>;
+  /** The nexuses are lost: nobody hears of a command's end. */
+  readonly loses?: boolean;
+}
+
+/** Carries `request` out and tells the target driver, once, when it is done. */
 export function manageTasks(session: Session, request: TaskManagementRequest): void {
+  session.functionBegins();
   const done = (status: number) => {
     request.status = status;
     session.target.driver.taskManagementDone(request);
+    session.functionEnded();
   };
-  const nexuses = affectedNexuses(session, request);
-  if (typeof nexuses === "number") {
-    done(nexuses);
-    return;
-  }
-  const commands = affectedCommands(session, request, nexuses);
-  if (request.function === SCST_ABORT_TASK) {
-    if (commands.length === 0) {
-      done(STATUS.TASK_NOT_EXIST);
-      return;
-    }
-    request.command = commands[0];
-    if (commands[0]?.lun !== request.lun) {
-      done(STATUS.REJECTED);
-      return;
-    }
-  }
-  perform(request, nexuses, () => affectedCommands(session, request, nexuses), done);
+  const scope = scopeOf(session, request);
+  if (typeof scope === "number") done(scope);
+  else perform(session, request, scope, done);
 }
 
-/** The nexuses whose handlers hear of the function, or the status that refuses it. */
-function affectedNexuses(session: Session, request: TaskManagementRequest): Nexus[] | number {
+/** What the function is about, or the status that refuses it. */
+function scopeOf(session: Session, request: TaskManagementRequest): Scope | number {
   switch (request.function) {
     case SCST_ABORT_TASK:
     case SCST_ABORT_TASK_SET:
+    case SCST_CLEAR_ACA:
     case SCST_CLEAR_TASK_SET:
     case SCST_LUN_RESET: {
       const nexus = session.nexusOf(request.lun);
-      return nexus === undefined ? STATUS.LUN_NOT_EXIST : [nexus];
+      return nexus === undefined ? STATUS.LUN_NOT_EXIST : scopeOfLun(nexus, request);
     }
-    case SCST_TARGET_RESET:
+    case SCST_TARGET_RESET: {
+      // As in SCST: the logical units that the initiator has, not all that the target has.
+      const nexuses = [...session.nexuses.values()];
+      const resets = new Set(nexuses.map(({ device }) => device));
+      return { nexuses, commands: () => [...resets].flatMap(commandsAt), resets };
+    }
     case SCST_NEXUS_LOSS_SESS:
+      return { ...scopeOfSessions([session]), loses: true };
     case SCST_ABORT_ALL_TASKS_SESS:
-      return [...session.nexuses.values()];
+      return scopeOfSessions([session]);
+    case SCST_NEXUS_LOSS:
+      return { ...scopeOfSessions([...session.target.sessions]), loses: true };
+    case SCST_ABORT_ALL_TASKS:
+      return scopeOfSessions([...session.target.sessions]);
     default:
       return STATUS.FUNCTION_NOT_SUPPORTED;
   }
 }
 
-function affectedCommands(
-  session: Session,
-  request: TaskManagementRequest,
-  nexuses: readonly Nexus[],
-): Command[] {
-  const commands: Command[] = [];
-  const everyInitiator =
-    request.function === SCST_LUN_RESET ||
-    request.function === SCST_TARGET_RESET ||
-    request.function === SCST_CLEAR_TASK_SET;
-  const sessions = everyInitiator ? sessionsOf(nexuses) : new Set([session]);
-  for (const each of sessions) {
-    for (let command = each.active.first; command !== undefined; command = command.next) {
-      const matches =
-        request.function === SCST_ABORT_TASK
-          ? command.tag === request.tag
-          : nexuses.some((nexus) => nexus.device === command?.nexus?.device);
-      if (matches && !command.aborted) commands.push(command);
+function scopeOfLun(nexus: Nexus, request: TaskManagementRequest): Scope | number {
+  const { device, session } = nexus;
+  const nexuses = [nexus];
+  const own = () => commandsOf(session, (command) => command.nexus === nexus);
+  switch (request.function) {
+    case SCST_ABORT_TASK: {
+      const command = taskOf(session, request.tag);
+      if (command === undefined) return STATUS.TASK_NOT_EXIST;
+      request.command = command;
+      return command.lun === request.lun ? { nexuses, commands: () => [command] } : STATUS.REJECTED;
     }
+    case SCST_ABORT_TASK_SET:
+      return { nexuses, commands: own };
+    case SCST_CLEAR_TASK_SET:
+      return { nexuses, commands: device.separateTaskSets ? own : () => commandsAt(device) };
+    case SCST_LUN_RESET:
+      return { nexuses, commands: () => commandsAt(device), resets: new Set([device]) };
+    default:
+      return {
+        nexuses,
+        commands: () => own().filter(({ taskAttribute }) => taskAttribute === SCST_CMD_QUEUE_ACA),
+        clearsAca: true,
+      };
   }
-  return commands;
 }
 
-function sessionsOf(nexuses: readonly Nexus[]): Set<Session> {
-  const sessions = new Set<Session>();
-  for (const { device } of nexuses) {
-    for (const nexus of device.nexuses) sessions.add(nexus.session);
-  }
-  return sessions;
+function scopeOfSessions(sessions: readonly Session[]): Scope {
+  return {
+    nexuses: sessions.flatMap(({ nexuses }) => [...nexuses.values()]),
+    commands: () => sessions.flatMap((session) => commandsOf(session, () => true)),
+  };
+}
+
+/** The task with this tag: one that has ended counts until its response has arrived. */
+function taskOf(session: Session, tag: number): Command | undefined {
+  return commandsOf(session, (each) => each.tag === tag && each.internal === undefined)[0];
 }
 
 /** Received → abort → wait for the affected commands → done; answered when all have replied. */
 function perform(
+  session: Session,
   request: TaskManagementRequest,
-  nexuses: readonly Nexus[],
-  select: () => readonly Command[],
+  scope: Scope,
   done: (status: number) => void,
 ): void {
+  const { nexuses, loses = false, resets = new Set() } = scope;
+  for (const nexus of nexuses) nexus.functionBegins();
+  for (const { exclusion } of resets) exclusion.block();
   let waiting = 2;
   let result: number = STATUS.SUCCESS;
   const step = () => {
     waiting--;
-    if (waiting === 0) done(result);
+    if (waiting > 0) return;
+    for (const { exclusion } of resets) exclusion.unblock(checkExclusion);
+    for (const nexus of nexuses) nexus.functionEnded();
+    done(result);
   };
   // As in SCST, the first message's reply is waited for at the end only.
   eachNexus(
@@ -144,9 +176,13 @@ function perform(
     (nexus, next) => nexus.device.taskManagementReceived(request, nexus, next),
     step,
   );
-  abortAll(select(), () =>
+  const by = loses ? undefined : session;
+  abortCommands(scope.commands(), { by, tellsOthers: resets.size === 0 }, () =>
     tellDone(request, nexuses, (status) => {
       result = status;
+      if (loses) for (const nexus of nexuses) lose(nexus);
+      if (scope.clearsAca === true) for (const nexus of nexuses) clearAca(nexus);
+      if (status === STATUS.SUCCESS) for (const device of resets) reset(device);
       step();
     }),
   );
@@ -165,40 +201,26 @@ function tellDone(
         if (result !== STATUS.SUCCESS) status = result;
         next();
       }),
-    () => {
-      if (status === STATUS.SUCCESS) resetLogicalUnits(request, nexuses);
-      done(status);
-    },
+    () => done(status),
   );
 }
 
-/** Aborts `commands` without responses; `done` is called when every one has come to its end. */
-export function abortAll(commands: readonly Command[], done: () => void): void {
-  let waiting = commands.length + 1;
-  const next = () => {
-    waiting--;
-    if (waiting === 0) done();
-  };
-  for (const command of commands) {
-    const before = command.whenEnded;
-    command.whenEnded = () => {
-      before?.();
-      next();
-    };
+/** SAM-6, "Logical unit reset": a RESERVE ends, and every initiator of the unit is told. */
+function reset(device: Device): void {
+  device.reservations.reset();
+  for (const nexus of device.nexuses) {
+    clearAca(nexus);
+    nexus.establish(SENSE.POWER_ON_RESET_OR_BUS_DEVICE_RESET);
   }
-  for (const command of commands) command.session.abort(command);
-  next();
 }
 
-/** SAM-6, "Logical unit reset": a RESERVE ends, and every initiator of the unit is told. */
-function resetLogicalUnits(request: TaskManagementRequest, nexuses: readonly Nexus[]): void {
-  if (request.function !== SCST_LUN_RESET && request.function !== SCST_TARGET_RESET) return;
-  for (const { device } of nexuses) {
-    device.reservations.reset();
-    for (const nexus of device.nexuses) {
-      nexus.unitAttentions.add(SENSE.POWER_ON_RESET_OR_BUS_DEVICE_RESET);
-    }
-  }
+/** SAM-6, "I_T nexus loss": its RESERVE ends, and this is what its initiator hears first. */
+function lose(nexus: Nexus): void {
+  // Its LUN may have gone meanwhile.
+  if (!nexus.device.nexuses.has(nexus)) return;
+  clearAca(nexus);
+  nexus.device.reservations.nexusLost(nexus);
+  nexus.unitAttentions.addFirst(SENSE.I_T_NEXUS_LOSS_OCCURRED);
 }
 
 /** Calls `step` for all, then `done` when each has said `next`. */
@@ -219,15 +241,8 @@ function eachNexus(
   for (const nexus of nexuses) step(nexus, next);
 }
 
-/** The end of a session: all its commands are aborted and waited for. */
+/** The end of a session: all its commands are aborted and waited for, and its functions too. */
 export function unregister(session: Session, done: () => void): void {
   const request: TaskManagementRequest = { function: UNREGISTER_SESSION, lun: 0, tag: 0 };
-  const select = () => {
-    const commands: Command[] = [];
-    for (let each = session.active.first; each !== undefined; each = each.next) {
-      commands.push(each);
-    }
-    return commands;
-  };
-  perform(request, [...session.nexuses.values()], select, () => session.whenIdle(done));
+  perform(session, request, scopeOfSessions([session]), () => session.whenIdle(done));
 }

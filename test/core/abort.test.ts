@@ -190,10 +190,11 @@ describe("which commands a function ends", () => {
     return { bench, a, sent };
   }
 
-  // One device behind both LUNs: what is about a logical unit is about both.
+  // One device behind both LUNs: what is about the logical unit is about both, what is about an
+  // I_T_L nexus is not. Each nexus has a task set of its own.
   test.each([
-    ["ABORT TASK SET", SCST_ABORT_TASK_SET, ["a0", "a1"], 1],
-    ["CLEAR TASK SET", SCST_CLEAR_TASK_SET, ["a0", "a1", "b0", "b1"], 1],
+    ["ABORT TASK SET", SCST_ABORT_TASK_SET, ["a0"], 1],
+    ["CLEAR TASK SET", SCST_CLEAR_TASK_SET, ["a0"], 1],
     ["LOGICAL UNIT RESET", SCST_LUN_RESET, ["a0", "a1", "b0", "b1"], 1],
     ["target reset", SCST_TARGET_RESET, ["a0", "a1", "b0", "b1"], 2],
     ["all of the session", SCST_ABORT_ALL_TASKS_SESS, ["a0", "a1"], 2],

@@ -74,11 +74,12 @@ describe("ATTACH_SESS", () => {
 });
 
 describe("a LUN that is added under a session", () => {
-  test("is attached, and has its unit attention", () => {
+  test("is attached, and has its unit attention; the session hears of it once", () => {
     const [bench, initiator] = Bench.ready();
     bench.target.addLun(1, "disk");
     bench.answerAttach();
-    expect(initiator.testUnitReady(1).response?.sense).toBe("6/29/00");
+    const senses = [1, 0, 1].map((lun) => initiator.testUnitReady(lun).response?.sense);
+    expect(senses).toEqual(["6/29/00", "6/3F/0E", undefined]);
     const sent = initiator.testUnitReady(0);
     bench.serve();
     expect(sent.response?.status).toBe(STATUS.GOOD);
@@ -135,7 +136,8 @@ describe("a LUN that is taken away under a session", () => {
     second.reply(get, (reply) => {
       reply.result = 0;
     });
-    expect(initiator.testUnitReady().response?.sense).toBe("6/29/00");
+    const senses = [0, 0].map((lun) => initiator.testUnitReady(lun).response?.sense);
+    expect(senses).toEqual(["6/29/00", "6/3F/0E"]);
     initiator.send(READ);
     expect(second.expectGet().subcode).toBe(SCST_USER_EXEC);
   });

@@ -2,9 +2,18 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  SCST_ABORT_ALL_TASKS,
+  SCST_ABORT_ALL_TASKS_SESS,
+  SCST_ABORT_TASK,
   SCST_ABORT_TASK_SET,
+  SCST_CLEAR_ACA,
   SCST_CLEAR_TASK_SET,
   SCST_LUN_RESET,
+  SCST_NEXUS_LOSS,
+  SCST_NEXUS_LOSS_SESS,
+  SCST_QERR_0_ALL_RESUME,
+  SCST_QERR_1_ABORT_ALL,
+  SCST_QERR_3_ABORT_THIS_NEXUS_ONLY,
   SCST_TARGET_RESET,
   SCST_USER_ALLOC_MEM,
   SCST_USER_EXEC,
@@ -26,10 +35,23 @@ const REQUESTS = [
   { cdb: [0x89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0], dataOut: new Uint8Array(1024) },
   { cdb: [0x41, 0, 0, 0, 0, 0, 0, 0, 3, 0], dataOut: new Uint8Array(512) },
   { cdb: [0xff, 0, 0, 0, 0, 0] },
+  // It fails with NACA.
+  { cdb: [0x1f, 0, 0, 0, 0, 0x04] },
   { cdb: [0x16, 0, 0, 0, 0, 0] },
   { cdb: [0x17, 0, 0, 0, 0, 0] },
 ];
-const FUNCTIONS = [SCST_ABORT_TASK_SET, SCST_CLEAR_TASK_SET, SCST_LUN_RESET, SCST_TARGET_RESET];
+const FUNCTIONS = [
+  SCST_ABORT_ALL_TASKS,
+  SCST_ABORT_ALL_TASKS_SESS,
+  SCST_ABORT_TASK,
+  SCST_ABORT_TASK_SET,
+  SCST_CLEAR_ACA,
+  SCST_CLEAR_TASK_SET,
+  SCST_LUN_RESET,
+  SCST_NEXUS_LOSS,
+  SCST_NEXUS_LOSS_SESS,
+  SCST_TARGET_RESET,
+];
 const SUBCODES = [SCST_USER_EXEC, SCST_USER_ALLOC_MEM, SCST_USER_PARSE, 0];
 
 const ACTS = [
@@ -57,7 +79,7 @@ const ACTS = [
 const act = fc.record({
   act: fc.constantFrom(...ACTS),
   which: fc.nat(30),
-  attribute: fc.integer({ min: 0, max: 3 }),
+  attribute: fc.integer({ min: 0, max: 4 }),
 });
 
 class Walk {
@@ -100,7 +122,7 @@ class Walk {
         break;
       case "wrong reply":
         for (const { cmdH } of taken.splice(index, 1)) {
-          const subcode = SUBCODES[attribute] as number;
+          const subcode = SUBCODES[attribute % SUBCODES.length] as number;
           program.reply({ cmdH, subcode }, (reply) => reply.bytes.fill(which, 8));
         }
         break;
@@ -125,7 +147,7 @@ class Walk {
       case "manage":
         if (initiator === undefined) break;
         this.managed++;
-        initiator.manage(FUNCTIONS[attribute] as number);
+        initiator.manage(FUNCTIONS[which % FUNCTIONS.length] as number, { tag: which });
         break;
       case "close session":
         if (initiator === undefined) break;
@@ -163,10 +185,21 @@ class Walk {
   finish(): void {
     for (let rounds = 0; rounds < 100; rounds++) {
       this.release();
-      const gets = [...this.taken.splice(0), ...this.bench.program.drain()];
+      let gets = [...this.taken.splice(0), ...this.bench.program.drain()];
+      if (gets.length === 0) gets = this.#clearAca();
       if (gets.length === 0) return;
       for (const get of gets) this.bench.succeed(get);
     }
+  }
+
+  /** Commands that wait for no handler wait for the end of an ACA condition. */
+  #clearAca(): GetCmdView[] {
+    if (this.bench.leftOver.commands === 0) return [];
+    for (const initiator of this.initiators) {
+      this.managed++;
+      initiator.manage(SCST_CLEAR_ACA);
+    }
+    return this.bench.program.drain();
   }
 
   expectNothingLeft(): void {
@@ -183,6 +216,12 @@ const walks = fc.record({
     tst: fc.integer({ min: 0, max: 1 }),
     queueAlg: fc.integer({ min: 0, max: 1 }),
     parseType: fc.constantFrom(0, 2),
+    tas: fc.integer({ min: 0, max: 1 }),
+    qerr: fc.constantFrom(
+      SCST_QERR_0_ALL_RESUME,
+      SCST_QERR_1_ABORT_ALL,
+      SCST_QERR_3_ABORT_THIS_NEXUS_ONLY,
+    ),
   }),
   steps: fc.array(act, { maxLength: 80, size: "max" }),
 });

@@ -15,6 +15,9 @@ const GOOD = 0;
 const CHECK_CONDITION = 2;
 const CONFLICT = 0x18;
 
+/** ASC and ASCQ. */
+const REGISTRATIONS_PREEMPTED = [0x2a, 0x05];
+
 const RESERVE_6 = [0x16, 0, 0, 0, 0, 0];
 const RELEASE_6 = [0x17, 0, 0, 0, 0, 0];
 const TEST_UNIT_READY = [0, 0, 0, 0, 0, 0];
@@ -142,8 +145,12 @@ describe("PERSISTENT RESERVE", () => {
     expect(residual).toBe(4);
   });
 
-  test("PREEMPT AND ABORT takes the other's commands along before it answers", async () => {
-    const { a, b, held } = await openRig({ hold: [0x28] });
+  test.each([
+    ["without a response", false, { aborted: true }, CHECK_CONDITION],
+    ["with TASK ABORTED", true, { aborted: false, status: 0x40 }, GOOD],
+  ])("PREEMPT AND ABORT takes the other's commands along: %s", async (...row) => {
+    const [, taskAbortedStatus, result, after] = row;
+    const { a, b, held } = await openRig({ hold: [0x28], device: { taskAbortedStatus } });
     await prOut(a, 0, 0, 1);
     await prOut(a, 1, 1, 0, WRITE_EXCLUSIVE);
     await prOut(b, 0, 0, 2);
@@ -157,7 +164,10 @@ describe("PERSISTENT RESERVE", () => {
     expect(answered).toBe(false);
     for (const release of held) release();
     expect((await preempt).status).toBe(GOOD);
-    expect((await read).aborted).toBe(true);
+    expect(await read).toMatchObject(result);
+    const { sense } = await a.execute({ cdb: TEST_UNIT_READY });
+    expect([sense[12], sense[13]]).toEqual(REGISTRATIONS_PREEMPTED);
+    expect(await status(a, TEST_UNIT_READY)).toBe(after);
   });
 
   test("the handler hears of it where it asked", async () => {

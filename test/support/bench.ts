@@ -231,21 +231,21 @@ export class Bench {
     return names;
   }
 
-  succeed(get: GetCmdView): number {
-    return this.program.reply(get, (reply) => {
+  succeed(get: GetCmdView, program = this.program): number {
+    return program.reply(get, (reply) => {
       switch (get.subcode) {
         case SCST_USER_PARSE:
           reply.parseReply.status = STATUS.BUSY;
           break;
         case SCST_USER_ALLOC_MEM:
-          reply.allocReply.pbuf = this.program.allocate(get.allocCmd.allocLen).address;
+          reply.allocReply.pbuf = program.allocate(get.allocCmd.allocLen).address;
           break;
         case SCST_USER_EXEC: {
           const { pbuf, allocLen, bufflen, dataDirection } = get.execCmd;
           reply.execReply.replyType = 1;
           if (dataDirection !== SCST_DATA_READ || bufflen === 0) break;
           reply.execReply.respDataLen = bufflen;
-          reply.execReply.pbuf = pbuf === 0 ? this.program.allocate(allocLen).address : pbuf;
+          reply.execReply.pbuf = pbuf === 0 ? program.allocate(allocLen).address : pbuf;
           break;
         }
         default:

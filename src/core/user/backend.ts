@@ -106,6 +106,14 @@ export class UserBackend extends Device {
     return this.#options.queueAlg === SCST_QUEUE_ALG_0_RESTRICTED_REORDER;
   }
 
+  override get taskAbortedStatus(): boolean {
+    return this.#options.tas !== 0;
+  }
+
+  override get queueErrorManagement(): number {
+    return this.#options.qerr;
+  }
+
   override get ownOrderManagement(): boolean {
     return this.#options.hasOwnOrderMgmt !== 0;
   }
@@ -203,8 +211,15 @@ export class UserBackend extends Device {
     const userCommand = command.deviceNote as UserCommand | undefined;
     // In the background the handler still has the buffer: its last reply lets go of it.
     if (userCommand?.background === true) {
-      const { buffer, responseLength, aborted, status, deliveryFailed } = command;
-      userCommand.ended = { buffer, responseLength, aborted, status, deliveryFailed };
+      const { buffer, responseLength, aborted, answersAbort, status, deliveryFailed } = command;
+      userCommand.ended = {
+        buffer,
+        responseLength,
+        aborted,
+        answersAbort,
+        status,
+        deliveryFailed,
+      };
       userCommand.command = undefined;
       return;
     }

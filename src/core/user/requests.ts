@@ -154,7 +154,7 @@ function writeOnFree(view: GetCmdView, command: EndedCommand): void {
   onFreeCmd.respDataLen = command.responseLength;
   const cached = command.buffer !== undefined && command.buffer.sizeClass !== NOT_REUSED;
   onFreeCmd.bufferCached = cached ? 1 : 0;
-  onFreeCmd.aborted = command.aborted ? 1 : 0;
+  onFreeCmd.aborted = command.aborted || command.answersAbort ? 1 : 0;
   onFreeCmd.status = command.status;
   onFreeCmd.deliveryStatus = command.deliveryFailed ? DELIVERY_FAILED : DELIVERY_SUCCESS;
 }

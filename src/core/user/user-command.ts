@@ -16,7 +16,7 @@ const GENERATION_MASK = 0x7fff;
 /** What ON_FREE_CMD tells of a command. */
 export type EndedCommand = Pick<
   Command,
-  "buffer" | "responseLength" | "aborted" | "status" | "deliveryFailed"
+  "buffer" | "responseLength" | "aborted" | "answersAbort" | "status" | "deliveryFailed"
 >;
 
 /** Something that the handler is asked to do, or will be: a SCSI command or an event. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pattern, type TestInitiator } from "./support/initiator.ts";
+import { pattern, TARGET, type TestInitiator } from "./support/initiator.ts";
 import { openSession } from "./support/session.ts";
 
 describe("other requests", () => {
@@ -42,6 +42,34 @@ describe("other requests", () => {
       < Task Management Response: itt=6 final response=4 stat=6 exp=3 max=130
       > Task Management: immediate itt=7 final function=99 cmdSn=3
       < Task Management Response: itt=7 final response=255 stat=7 exp=3 max=130
+      "
+    `);
+    expect(server.disk.bufferCount).toBe(0);
+  });
+
+  test("another initiator's reset, with TAS: TASK ABORTED", () => {
+    const { server, initiator, transcript } = openSession();
+    server.disk.taskAbortedStatus = true;
+    server.disk.holdExecution = true;
+    const other = server.connect();
+    const names: [string, string][] = [
+      ["InitiatorName", "iqn.2026-11.org.example:other"],
+      ["TargetName", TARGET],
+    ];
+    other.send(other.login({ transit: true, currentStage: 1, nextStage: 3 }, names));
+    transcript.say(initiator.write(0, 1, { initiatorTaskTag: 77 }));
+    transcript.say(initiator.read(0, 1, { initiatorTaskTag: 78 }));
+    other.send(other.taskManagement(5));
+    transcript.say(initiator.nop());
+    expect(transcript.text).toMatchInlineSnapshot(`
+      "
+      > SCSI Command: itt=77 final write attribute=1 expected=512 cmdSn=2 cdb=2a0000000000000001
+      < R2T: itt=77 final ttt=65536 stat=3 exp=3 max=129 desired=512
+      > SCSI Command: itt=78 final read attribute=1 expected=512 cmdSn=3 cdb=280000000000000001
+      > NOP-Out: itt=4 final ttt=none cmdSn=4
+      < Response: itt=77 final status=64 stat=3 exp=4 max=130 expDataSn=1
+      < Response: itt=78 final underflow status=64 stat=4 exp=4 max=131 residual=512
+      < NOP-In: itt=4 final ttt=none stat=5 exp=5 max=132
       "
     `);
     expect(server.disk.bufferCount).toBe(0);

@@ -33,6 +33,8 @@ function standardInquiry(unit: LogicalUnit, transportVersion: number): Uint8Arra
     hisup: true,
     responseDataFormat: 2,
     additionalLength: StandardInquiry.size - 5,
+    // The core, as SCST, is a copy manager for every disk.
+    threePc: true,
     cmdque: true,
     t10VendorIdentification: vendor,
     productIdentification: product,

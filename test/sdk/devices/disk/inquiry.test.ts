@@ -56,7 +56,7 @@ describe("INQUIRY", () => {
     const given = { vendor: "ACME", product: "DISK", revision: "2.0", removable: true };
     const { data } = await execute(newDisk(given), "12 00 00 00 24 00");
     expect(text(data)).toBe(
-      `00800612 5b000002${Buffer.from("ACME    DISK            2.0 ").toString("hex")}`.replace(
+      `00800612 5b080002${Buffer.from("ACME    DISK            2.0 ").toString("hex")}`.replace(
         " ",
         "",
       ),
@@ -197,8 +197,8 @@ describe("commands that do little", () => {
 });
 
 /** The core's own: the disk never sees it. */
-/** REPORT LUNS, COMPARE AND WRITE and PERSISTENT RESERVE never get to the disk. */
-const BY_THE_CORE = [0xa0, 0x89, 0x5e, 0x5f];
+/** REPORT LUNS, COMPARE AND WRITE, PERSISTENT RESERVE, EXTENDED COPY never get to the disk. */
+const BY_THE_CORE = [0xa0, 0x89, 0x5e, 0x5f, 0x83, 0x84];
 /** The service action of REPORT SUPPORTED OPERATION CODES. */
 const RSOC = 0x0c;
 

@@ -17,6 +17,8 @@ export class RamDevice extends Device {
   readonly writeProtected = false;
   readonly separateTaskSets = true;
   readonly restrictedReordering = false;
+  taskAbortedStatus = false;
+  readonly queueErrorManagement = 0;
   readonly ownOrderManagement = false;
   readonly persistentReserveNotifications = false;
   readonly medium: Uint8Array;

@@ -1,0 +1,143 @@
+/** By which names initiators call the devices: the Device Identification VPD pages. */
+import {
+  ASSOCIATION,
+  DesignationDescriptor,
+  Inquiry,
+  STATUS,
+  VPD_PAGE,
+  VpdPageHeader,
+} from "../../protocol/scsi/index.ts";
+import type { Command } from "../command.ts";
+import type { Device } from "../device.ts";
+import type { InternalOwner } from "../internal-command.ts";
+import type { Nexus } from "../nexus.ts";
+import type { Cscd } from "./parameter-list.ts";
+
+const INQUIRY = 0x12;
+const ALLOCATION_LENGTH = 4096;
+
+/** INQUIRY commands that run at once. */
+const IN_FLIGHT_MAX = 8;
+
+type Designator = Pick<Cscd, "codeSet" | "association" | "designatorType" | "designator">;
+
+/** Of the logical units themselves; asked for once in a device's life. */
+const known = new WeakMap<Device, readonly Designator[]>();
+
+/**
+ * Asks every device of `parent`'s session that has not been asked yet; then `done`. Stops when
+ * `parent` is aborted.
+ */
+export function learnDesignators(parent: Command, done: () => void): void {
+  new DesignatorReader(parent, done).run();
+}
+
+/**
+ * The nexus of `asking`'s session with the logical unit that has the designator. None, too, where
+ * two devices claim it: one of them would be overwritten by mistake.
+ */
+export function findByDesignator(asking: Nexus, wanted: Designator): Nexus | undefined {
+  let found = matches(asking.device, wanted) ? asking : undefined;
+  for (const nexus of asking.session.nexuses.values()) {
+    if (nexus.device === found?.device || !matches(nexus.device, wanted)) continue;
+    if (found !== undefined) return undefined;
+    found = nexus;
+  }
+  return found;
+}
+
+function matches(device: Device, wanted: Designator): boolean {
+  return known.get(device)?.some((each) => equal(each, wanted)) === true;
+}
+
+function equal(a: Designator, b: Designator): boolean {
+  return (
+    a.codeSet === b.codeSet &&
+    a.association === b.association &&
+    a.designatorType === b.designatorType &&
+    a.designator.length === b.designator.length &&
+    a.designator.every((byte, i) => byte === b.designator[i])
+  );
+}
+
+class DesignatorReader implements InternalOwner {
+  readonly #parent: Command;
+  readonly #done: () => void;
+  readonly #unknown: Nexus[];
+  #inFlight = 0;
+
+  constructor(parent: Command, done: () => void) {
+    this.#parent = parent;
+    this.#done = done;
+    const byDevice = new Map<Device, Nexus>();
+    for (const nexus of parent.session.nexuses.values()) {
+      if (!known.has(nexus.device)) byDevice.set(nexus.device, nexus);
+    }
+    this.#unknown = [...byDevice.values()];
+  }
+
+  run(): void {
+    // One of its own, so that commands that end at once do not end the reading in the loop.
+    this.#inFlight++;
+    while (this.#inFlight <= IN_FLIGHT_MAX && !this.#parent.aborted) {
+      const nexus = this.#unknown.pop();
+      if (nexus === undefined) break;
+      this.#ask(nexus);
+    }
+    this.#inFlight--;
+    if (this.#inFlight === 0) this.#done();
+  }
+
+  #ask({ lun }: Nexus): void {
+    const command = this.#parent.session.command();
+    const cdb = Inquiry.encode({
+      operationCode: INQUIRY,
+      evpd: true,
+      pageCode: VPD_PAGE.DEVICE_IDENTIFICATION,
+      allocationLength: ALLOCATION_LENGTH,
+    });
+    command.setCdb(cdb, 0, cdb.length);
+    command.lun = lun;
+    command.internal = this;
+    this.#inFlight++;
+    command.submit();
+  }
+
+  fill(): void {
+    // INQUIRY sends nothing.
+  }
+
+  ended(command: Command): void {
+    const { nexus } = command;
+    // Whoever has no answer now is asked again next time.
+    if (nexus !== undefined && !command.aborted && command.status === STATUS.GOOD) {
+      known.set(nexus.device, designatorsIn(command.data.subarray(0, command.responseLength)));
+    }
+    this.#inFlight--;
+    if (this.#inFlight === 0) this.run();
+  }
+}
+
+/** Those of the logical unit in a Device Identification VPD page, as far as it makes sense. */
+function designatorsIn(page: Uint8Array): Designator[] {
+  const designators: Designator[] = [];
+  if (page.length < VpdPageHeader.size) return designators;
+  const { pageCode, pageLength } = VpdPageHeader.view(page);
+  if (pageCode !== VPD_PAGE.DEVICE_IDENTIFICATION) return designators;
+  const end = Math.min(page.length, VpdPageHeader.size + pageLength);
+  const { size } = DesignationDescriptor;
+  for (let at = VpdPageHeader.size; at + size <= end;) {
+    const { codeSet, association, designatorType, designatorLength } = DesignationDescriptor.view(
+      page,
+      at,
+    );
+    const next = at + size + designatorLength;
+    if (next > end) break;
+    if (association === ASSOCIATION.LOGICAL_UNIT && designatorLength > 0) {
+      const designator = page.slice(at + size, next);
+      designators.push({ codeSet, association, designatorType, designator });
+    }
+    at = next;
+  }
+  return designators;
+}
