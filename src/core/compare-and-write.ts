@@ -1,11 +1,8 @@
 /** COMPARE AND WRITE done by the core: a READ(16), a comparison, a WRITE(16). */
-import { Read16, SENSE, STATUS, Write16 } from "../protocol/scsi/index.ts";
+import { SENSE, STATUS } from "../protocol/scsi/index.ts";
 import { SCST_CMD_QUEUE_HEAD_OF_QUEUE, SCST_DATA_UNKNOWN } from "../protocol/scst/index.ts";
 import type { Command } from "./command.ts";
-import type { InternalOwner } from "./internal-command.ts";
-
-const READ_16 = 0x88;
-const WRITE_16 = 0x8a;
+import { type InternalOwner, read16, submitInternal, write16 } from "./internal-command.ts";
 
 /**
  * SBC-4, "COMPARE AND WRITE command": the first half of the buffer is compared with the medium,
@@ -44,23 +41,13 @@ class CompareAndWriteJob implements InternalOwner {
   }
 
   read(): void {
-    this.#submit(Read16.encode(this.#fields(READ_16)));
+    this.#submit(read16);
   }
 
-  #fields(operationCode: number) {
-    const { blockSize } = this.#parent.nexus!.device;
-    const transferLength = this.#half / blockSize;
-    return { operationCode, logicalBlockAddress: this.#parent.lba, transferLength };
-  }
-
-  #submit(cdb: Uint8Array): void {
-    const { session, lun } = this.#parent;
-    const command = session.command();
-    command.setCdb(cdb, 0, cdb.length);
-    command.lun = lun;
-    command.taskAttribute = SCST_CMD_QUEUE_HEAD_OF_QUEUE;
-    command.internal = this;
-    command.submit();
+  #submit(cdbOf: typeof read16): void {
+    const parent = this.#parent;
+    const cdb = cdbOf(parent.lba, this.#half / parent.nexus!.device.blockSize);
+    submitInternal(parent, parent.lun, cdb, this, SCST_CMD_QUEUE_HEAD_OF_QUEUE);
   }
 
   fill(command: Command): void {
@@ -81,7 +68,7 @@ class CompareAndWriteJob implements InternalOwner {
       return;
     }
     this.#writing = true;
-    this.#submit(Write16.encode(this.#fields(WRITE_16)));
+    this.#submit(write16);
   }
 }
 

@@ -27,9 +27,10 @@ export class Exclusion {
   /**
    * Whether the command can run now. If not, it is told by `resume` when it can.
    *
-   * @param running what the device is executing; asked for only if the command excludes others
+   * @param running what the device of a command is executing; asked for only of one that
+   *   excludes others
    */
-  begins(command: Command, running: () => Iterable<Command>): boolean {
+  begins(command: Command, running: (command: Command) => Iterable<Command>): boolean {
     const flags = command.opFlags;
     if ((flags & EXCLUSIVE) === 0 && !this.watches) return true;
     if (this.#isExcluded(command, running)) {
@@ -40,13 +41,14 @@ export class Exclusion {
     return true;
   }
 
-  #isExcluded(command: Command, running: () => Iterable<Command>): boolean {
+  #isExcluded(command: Command, running: (command: Command) => Iterable<Command>): boolean {
     if (this.#blockCount > 0) return true;
     for (const other of this.#exclusive) if (excludes(other, command)) return true;
     // One that waits has its turn before those that came later.
     for (const other of this.#waiting) if (excludes(other, command)) return true;
     if ((command.opFlags & EXCLUSIVE) === 0) return false;
-    for (const other of running()) if (other !== command && excludes(command, other)) return true;
+    for (const other of running(command))
+      if (other !== command && excludes(command, other)) return true;
     return false;
   }
 

@@ -22,11 +22,10 @@ import {
   SCST_WRITE_MEDIUM,
 } from "../protocol/scst/index.ts";
 import { establishAca, refusedByAca } from "./aca.ts";
-import { abortCommands, queueError, settleAborted } from "./abort.ts";
+import { abortCommands, commandsAt, queueError, settleAborted } from "./abort.ts";
 import type { Command, SenseDetails } from "./command.ts";
 import { COMMAND_STATE as S } from "./command-state.ts";
 import { compareAndWrite } from "./compare-and-write.ts";
-import type { Device } from "./device.ts";
 import { checkDataOut, checkExpected, dataOutLengthOf } from "./expected.ts";
 import { isThirdPartyCopy, thirdPartyCopy } from "./extended-copy/extended-copy.ts";
 import { executeLocally } from "./local-commands.ts";
@@ -39,7 +38,6 @@ import {
   reservationOutcome,
 } from "./reservation-commands.ts";
 import type { ReservationOutcome } from "./reservations/outcome.ts";
-import type { Session } from "./session.ts";
 
 const COMPARE_AND_WRITE = 0x89;
 
@@ -203,21 +201,16 @@ function check(command: Command): void {
 export function checkExclusion(command: Command): void {
   const { device } = command.nexus!;
   // The core's own commands are part of one that has passed.
-  if (command.internal !== undefined || device.exclusion.begins(command, () => running(device))) {
+  if (command.internal !== undefined || device.exclusion.begins(command, running)) {
     execute(command);
   }
 }
 
-/** What the device, or the core in its place, is executing. */
-function* running(device: Device): Iterable<Command> {
-  const sessions = new Set<Session>();
-  for (const nexus of device.nexuses) sessions.add(nexus.session);
-  for (const session of sessions) {
-    for (let command = session.active.first; command !== undefined; command = command.next) {
-      const executing = command.state === S.EXEC_WAIT || command.state === S.LOCAL_EXEC;
-      if (executing && command.nexus?.device === device) yield command;
-    }
-  }
+/** What the command's device, or the core in its place, is executing. */
+function running(command: Command): Command[] {
+  return commandsAt(command.nexus!.device).filter(
+    ({ state }) => state === S.EXEC_WAIT || state === S.LOCAL_EXEC,
+  );
 }
 
 /** Nothing is in the command's way but what other initiators have reserved, and its own UAs. */

@@ -1,7 +1,7 @@
 /** WRITE SAME done by the core: the block goes to every range, as WRITE(16) commands. */
-import { STATUS, WriteSame10, WriteSame16, Write16 } from "../protocol/scsi/index.ts";
+import { STATUS, WriteSame10, WriteSame16 } from "../protocol/scsi/index.ts";
 import type { Command } from "./command.ts";
-import type { InternalOwner } from "./internal-command.ts";
+import { type InternalOwner, submitInternal, write16 } from "./internal-command.ts";
 
 /** Blocks of the medium, from `lba`. */
 export interface BlockRange {
@@ -77,18 +77,8 @@ class WriteSameJob implements InternalOwner {
       this.#range++;
       this.#written = 0;
     }
-    const { session } = this.#parent;
-    const command = session.command();
-    const cdb = Write16.encode({
-      operationCode: 0x8a,
-      logicalBlockAddress: lba,
-      transferLength: blocks,
-    });
-    command.setCdb(cdb, 0, cdb.length);
-    command.lun = this.#parent.lun;
-    command.internal = this;
     this.#inFlight++;
-    command.submit();
+    submitInternal(this.#parent, this.#parent.lun, write16(lba, blocks), this);
   }
 
   fill(command: Command): void {

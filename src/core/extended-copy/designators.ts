@@ -9,7 +9,7 @@ import {
 } from "../../protocol/scsi/index.ts";
 import type { Command } from "../command.ts";
 import type { Device } from "../device.ts";
-import type { InternalOwner } from "../internal-command.ts";
+import { type InternalOwner, submitInternal } from "../internal-command.ts";
 import type { Nexus } from "../nexus.ts";
 import type { Cscd } from "./parameter-list.ts";
 
@@ -89,18 +89,14 @@ class DesignatorReader implements InternalOwner {
   }
 
   #ask({ lun }: Nexus): void {
-    const command = this.#parent.session.command();
     const cdb = Inquiry.encode({
       operationCode: INQUIRY,
       evpd: true,
       pageCode: VPD_PAGE.DEVICE_IDENTIFICATION,
       allocationLength: ALLOCATION_LENGTH,
     });
-    command.setCdb(cdb, 0, cdb.length);
-    command.lun = lun;
-    command.internal = this;
     this.#inFlight++;
-    command.submit();
+    submitInternal(this.#parent, lun, cdb, this);
   }
 
   fill(): void {

@@ -1,13 +1,10 @@
 /** Copies one segment: READ(16) commands to the source, WRITE(16) ones to the destination. */
-import { Read16, SENSE, STATUS, Write16 } from "../../protocol/scsi/index.ts";
+import { SENSE, STATUS } from "../../protocol/scsi/index.ts";
 import type { Command } from "../command.ts";
-import type { InternalOwner } from "../internal-command.ts";
+import { type InternalOwner, read16, submitInternal, write16 } from "../internal-command.ts";
 import type { Nexus } from "../nexus.ts";
 import { accessFailure, commandFailure, type Failure, type Side } from "./failure.ts";
 import { TRANSFER_LENGTH_MAX, TRANSFERS_IN_FLIGHT_MAX } from "./limits.ts";
-
-const READ_16 = 0x88;
-const WRITE_16 = 0x8a;
 
 /** What goes where; the length is in whole blocks of both. */
 export interface Extent {
@@ -126,12 +123,8 @@ class Transfer implements InternalOwner {
       this.#done(failure);
       return;
     }
-    const cdb = Read16.encode({
-      operationCode: READ_16,
-      logicalBlockAddress: sourceLba,
-      transferLength: lengthBytes / source.device.blockSize,
-    });
-    this.#submit(cdb, source.lun);
+    const cdb = read16(sourceLba, lengthBytes / source.device.blockSize);
+    submitInternal(this.#parent, source.lun, cdb, this);
   }
 
   #write(data: Uint8Array): void {
@@ -141,24 +134,12 @@ class Transfer implements InternalOwner {
       this.#done(failure);
       return;
     }
-    const cdb = Write16.encode({
-      operationCode: WRITE_16,
-      logicalBlockAddress: destinationLba,
-      transferLength: lengthBytes / destination.device.blockSize,
-    });
+    const cdb = write16(destinationLba, lengthBytes / destination.device.blockSize);
     this.#side = "destination";
     this.#data = data;
-    this.#submit(cdb, destination.lun);
+    submitInternal(this.#parent, destination.lun, cdb, this);
     // The WRITE waits for its buffer, and the READ gives up its own when this returns.
     if (this.#data !== undefined) this.#data = data.slice();
-  }
-
-  #submit(cdb: Uint8Array, lun: number): void {
-    const command = this.#parent.session.command();
-    command.setCdb(cdb, 0, cdb.length);
-    command.lun = lun;
-    command.internal = this;
-    command.submit();
   }
 
   fill(command: Command): void {
