@@ -1,13 +1,16 @@
 /**
- * `npm run bench -- [SECTION]... [--rounds=N] [--profile] [--write]`: measures, and prints tables.
- * Sections: loopback, layouts, iscsi; all of them unless named. `--write` puts the tables of the sections
- * that ran into docs/benchmarks.md.
+ * `npm run bench -- [SECTION]... [--rounds=N] [--profile] [--against=COMMIT] [--write]`: measures,
+ * and prints tables. Sections: the keys of SECTIONS; all of them unless named. `--write` puts the
+ * tables of the sections that ran into docs/benchmarks.md; `--against` compares the loopback of
+ * this checkout with a commit's, and prints that alone.
  */
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { iscsiSection } from "./iscsi/section.ts";
 import { layoutsSection } from "./layouts/section.ts";
+import { againstTable } from "./loopback/against.ts";
+import { scaleSection } from "./loopback/scale.ts";
 import { loopbackSection } from "./loopback/section.ts";
 import { replaceSection } from "./support/document.ts";
 import { markdownOf, type Options, type Section } from "./support/section.ts";
@@ -16,6 +19,7 @@ const DOCUMENT = join(import.meta.dirname, "../docs/benchmarks.md");
 
 const SECTIONS: Readonly<Record<string, Section>> = {
   loopback: loopbackSection,
+  scale: scaleSection,
   layouts: layoutsSection,
   iscsi: iscsiSection,
 };
@@ -31,6 +35,7 @@ async function main(): Promise<number> {
     options: {
       rounds: { type: "string", default: "5" },
       profile: { type: "boolean", default: false },
+      against: { type: "string" },
       write: { type: "boolean", default: false },
     },
   });
@@ -39,6 +44,10 @@ async function main(): Promise<number> {
   if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
     process.stderr.write(`sections: ${Object.keys(SECTIONS).join(", ")}; --rounds is from 1 up\n`);
     return 2;
+  }
+  if (values.against !== undefined) {
+    process.stdout.write(`\n${markdownOf(await againstTable(values.against, rounds))}`);
+    return 0;
   }
   const names = positionals.length > 0 ? positionals : Object.keys(SECTIONS);
   let failed = 0;

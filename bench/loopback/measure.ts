@@ -1,6 +1,6 @@
 /**
  * One measurement in a process of its own, so that no other workload has shaped the compiled
- * code: `measure.ts rate|allocation|profile WORKLOAD DEPTH ROUNDS`. The result is JSON on stdout.
+ * code: `measure.ts rate|allocation|profile WORKLOAD DEPTH ROUNDS [LUNS SESSIONS]`. The result is JSON on stdout.
  */
 import { measureAllocation } from "./allocation.ts";
 import { profile } from "./profile.ts";
@@ -11,8 +11,10 @@ const WARM_UP_COMMANDS = 600_000;
 
 const ROUND_MS = 300;
 
-const [what = "", workload = "", depth = "1", rounds = "5"] = process.argv.slice(2);
-const rig = await openRig(WORKLOADS[workload as WorkloadName], Number(depth));
+const [what = "", workload = "", depth = "1", rounds = "5", luns = "1", sessions = "1"] =
+  process.argv.slice(2);
+const scale = { luns: Number(luns), sessions: Number(sessions) };
+const rig = await openRig(WORKLOADS[workload as WorkloadName], Number(depth), scale);
 rig.run(WARM_UP_COMMANDS);
 process.stdout.write(`${JSON.stringify(await measure(rig))}\n`);
 await rig.close();

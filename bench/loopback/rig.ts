@@ -50,8 +50,20 @@ export interface Rig {
   close(): Promise<void>;
 }
 
+/** How many I_T_L nexuses there are, which have the commands in turn. */
+export interface Scale {
+  readonly luns: number;
+  readonly sessions: number;
+}
+
+export const ONE_NEXUS: Scale = { luns: 1, sessions: 1 };
+
 /** Tasks are made once and submitted again and again, as a target driver does. */
-export async function openRig(workload: Workload, depth: number): Promise<Rig> {
+export async function openRig(
+  workload: Workload,
+  depth: number,
+  scale: Scale = ONE_NEXUS,
+): Promise<Rig> {
   const core = createCore();
   const device = await registerDevice(
     loopbackChannel(core),
@@ -59,29 +71,34 @@ export async function openRig(workload: Workload, depth: number): Promise<Rig> {
     defineDevice({ type: DEVICE_TYPE.DISK, blockSize: BLOCK_SIZE, exec: () => good }),
   );
   const target = new LocalTarget(core, "bench");
-  target.addLun(0, "null");
-  const initiator = target.connect("bench");
-  await clearUnitAttention(initiator);
+  for (let lun = 0; lun < scale.luns; lun++) target.addLun(lun, "null");
+  const initiators: LocalInitiator[] = [];
+  for (let i = 0; i < scale.sessions; i++) {
+    const initiator = target.connect(`bench${i}`);
+    for (let lun = 0; lun < scale.luns; lun++) await clearUnitAttention(initiator, lun);
+    initiators.push(initiator);
+  }
 
   const counter = { done: 0, failed: 0 };
   const tasks = Array.from({ length: depth }, () => taskOf(workload, counter));
+  const turn: Turn = { core, initiators, luns: scale.luns, tasks, counter };
   return {
     run(count: number) {
       counter.done = 0;
-      submitAll(core, initiator, tasks, counter, count);
+      submitAll(turn, count);
       if (counter.failed > 0) throw new Error(`${counter.failed} commands failed`);
     },
     async close() {
-      await initiator.close();
+      for (const initiator of initiators) await initiator.close();
       await device.close();
     },
   };
 }
 
 /** The first command of a nexus is told of the power on. */
-async function clearUnitAttention(initiator: LocalInitiator): Promise<void> {
-  await initiator.execute({ cdb: WORKLOADS.testUnitReady.cdb });
-  const { status } = await initiator.execute({ cdb: WORKLOADS.testUnitReady.cdb });
+async function clearUnitAttention(initiator: LocalInitiator, lun: number): Promise<void> {
+  await initiator.execute({ cdb: WORKLOADS.testUnitReady.cdb, lun });
+  const { status } = await initiator.execute({ cdb: WORKLOADS.testUnitReady.cdb, lun });
   if (status !== 0) throw new Error(`the null device answers TEST UNIT READY with ${status}`);
 }
 
@@ -103,17 +120,28 @@ function taskOf(workload: Workload, counter: Counter): LocalTask {
   };
 }
 
-function submitAll(
-  core: Core,
-  initiator: LocalInitiator,
-  tasks: readonly LocalTask[],
-  counter: Counter,
-  count: number,
-): void {
+interface Turn {
+  readonly core: Core;
+  readonly initiators: readonly LocalInitiator[];
+  readonly luns: number;
+  readonly tasks: readonly LocalTask[];
+  readonly counter: Counter;
+}
+
+/** The nexuses have the commands in turn: initiator by initiator, then the next LUN. */
+function submitAll({ core, initiators, luns, tasks, counter }: Turn, count: number): void {
+  let initiator = 0;
+  let lun = 0;
   while (counter.done < count) {
     const before = counter.done;
     core.enter();
-    for (const task of tasks) initiator.submit(task);
+    for (const task of tasks) {
+      task.lun = lun;
+      (initiators[initiator] as LocalInitiator).submit(task);
+      if (++initiator < initiators.length) continue;
+      initiator = 0;
+      lun = lun + 1 === luns ? 0 : lun + 1;
+    }
     core.leave();
     if (counter.done !== before + tasks.length) {
       throw new Error(`${tasks.length} commands submitted, ${counter.done - before} done`);

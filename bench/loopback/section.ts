@@ -1,10 +1,8 @@
 /** The core and the SDK without a transport and without a device. */
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import type { Options, Table } from "../support/section.ts";
 import { summarize, withSpread } from "../support/statistics.ts";
 import { ALLOCATION_FLAGS } from "./allocation.ts";
+import { inChild } from "./child.ts";
 import type { Profile, ProfileRow } from "./profile.ts";
 import { type WorkloadName, WORKLOADS } from "./rig.ts";
 
@@ -12,19 +10,15 @@ const DEPTHS = [1, 32];
 const PROFILE_ROUNDS = 8;
 const PROFILE_ROWS_MAX = 25;
 
-const execute = promisify(execFile);
-
 export async function loopbackSection({ rounds, profile }: Options): Promise<Table[]> {
   const rows: string[][] = [];
   for (const workload of Object.keys(WORKLOADS) as WorkloadName[]) {
     for (const depth of DEPTHS) {
-      const rates = (await inChild([], "rate", workload, depth, rounds)) as number[];
+      const measured = { workload, depth, rounds };
+      const rates = (await inChild({ what: "rate", ...measured })) as number[];
       const garbage = (await inChild(
+        { what: "allocation", ...measured },
         ALLOCATION_FLAGS,
-        "allocation",
-        workload,
-        depth,
-        rounds,
       )) as number[];
       const row = [
         `${WORKLOADS[workload].name}, depth ${depth}`,
@@ -54,35 +48,14 @@ function bytesOf(bytes: number): string {
   return Math.abs(bytes) < 0.05 ? "0" : bytes.toFixed(1);
 }
 
-async function inChild(
-  flags: readonly string[],
-  what: string,
-  workload: WorkloadName,
-  depth: number,
-  rounds: number,
-): Promise<unknown> {
-  const program = fileURLToPath(import.meta.resolve("./measure.ts"));
-  const { stdout } = await execute(
-    process.execPath,
-    [
-      ...flags,
-      "--import",
-      "tsx",
-      "--conditions=source",
-      program,
-      what,
-      workload,
-      String(depth),
-      String(rounds),
-    ],
-    { maxBuffer: 64 * 1024 * 1024 },
-  );
-  return JSON.parse(stdout);
-}
-
 async function printProfile(): Promise<void> {
   for (const depth of DEPTHS) {
-    const result = (await inChild([], "profile", "read4k", depth, PROFILE_ROUNDS)) as Profile;
+    const result = (await inChild({
+      what: "profile",
+      workload: "read4k",
+      depth,
+      rounds: PROFILE_ROUNDS,
+    })) as Profile;
     const name = `${WORKLOADS.read4k.name}, depth ${depth}`;
     print(`${name}: time by function, without its callees`, result.time);
     print(`${name}: bytes allocated, by function`, result.allocations);
