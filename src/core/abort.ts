@@ -95,13 +95,19 @@ export function commandsOf(session: Session, selects: (command: Command) => bool
   return commands;
 }
 
-/** Every command at the logical unit, whoever sent it. */
+/** Every command at the logical unit, whoever sent it, by a LUN that may be gone since. */
 export function commandsAt(device: Device): Command[] {
   const sessions = new Set<Session>();
   for (const nexus of device.nexuses) sessions.add(nexus.session);
+  for (const nexus of device.leaving) sessions.add(nexus.session);
   return [...sessions].flatMap((session) =>
     commandsOf(session, ({ nexus }) => nexus?.device === device),
   );
+}
+
+/** What the device is executing. */
+export function executingAt(device: Device): Command[] {
+  return commandsAt(device).filter(({ state }) => state === COMMAND_STATE.EXEC_WAIT);
 }
 
 /**

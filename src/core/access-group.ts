@@ -16,11 +16,24 @@ export interface LunOptions {
   readonly readOnly?: boolean;
 }
 
+/** A LUN that waits for the return of its device. */
+export interface VacantLun {
+  readonly deviceName: string;
+  readonly readOnly: boolean;
+}
+
+interface GroupEntry extends LunEntry {
+  /** Its LUN comes back with the next device of its name. */
+  readonly byName: boolean;
+}
+
 /** What the initiators of one group see of a target. Every session belongs to one group. */
 export class AccessGroup {
   readonly target: Target;
   readonly name: string;
-  readonly #luns = new Map<number, LunEntry>();
+  readonly #luns = new Map<number, GroupEntry>();
+  /** LUNs whose device was given by its name, and has gone. */
+  readonly #vacant = new Map<number, VacantLun>();
   readonly #sessions = new Set<Session>();
   #removed = false;
 
@@ -33,6 +46,11 @@ export class AccessGroup {
     return this.#luns;
   }
 
+  /** The LUNs whose device was given by its name and has gone: they come back with it. */
+  get vacantLuns(): ReadonlyMap<number, VacantLun> {
+    return this.#vacant;
+  }
+
   get sessions(): ReadonlySet<Session> {
     return this.#sessions;
   }
@@ -40,6 +58,9 @@ export class AccessGroup {
   /**
    * Makes `device` a LUN for the sessions that there are and those to come. Initiators are told
    * by REPORTED LUNS DATA HAS CHANGED.
+   *
+   * A LUN that was given a device by its name outlives that: it comes back with the next device
+   * of the name, unless it is taken away or given another device.
    *
    * @param lun 0 to 16383
    * @throws UsageError LUN_RANGE, LUN_TAKEN, DEVICE_UNKNOWN, GROUP_REMOVED
@@ -89,6 +110,7 @@ export class AccessGroup {
    */
   removeLun(lun: number): void {
     this.checkThere();
+    if (this.#vacant.delete(lun)) return;
     if (!this.#luns.has(lun)) {
       throw new UsageError("LUN_UNKNOWN", `${this.#title} has no LUN ${lun}`);
     }
@@ -98,14 +120,38 @@ export class AccessGroup {
   /** Takes all LUNs away. */
   clear(): void {
     this.checkThere();
+    this.#vacant.clear();
     this.#remove([...this.#luns.keys()]);
   }
 
   /** The device is going away: so do the LUNs that lead to it. */
   removeDevice(device: Device): void {
     const luns: number[] = [];
-    for (const [lun, entry] of this.#luns) if (entry.device === device) luns.push(lun);
+    for (const [lun, entry] of this.#luns) {
+      if (entry.device !== device) continue;
+      luns.push(lun);
+      const { readOnly } = entry;
+      if (entry.byName) this.#vacant.set(lun, { deviceName: device.name, readOnly });
+    }
     this.#remove(luns);
+  }
+
+  /** A device is there: so are the LUNs that wait for one of its name. */
+  restoreDevice(device: Device): void {
+    const restored: [number, GroupEntry][] = [];
+    for (const [lun, { deviceName, readOnly }] of this.#vacant) {
+      if (deviceName !== device.name) continue;
+      restored.push([lun, { device, readOnly, byName: true }]);
+    }
+    if (restored.length === 0) return;
+    for (const [lun, entry] of restored) {
+      this.#vacant.delete(lun);
+      this.#luns.set(lun, entry);
+    }
+    this.#rearrange((session) => {
+      for (const [lun, { readOnly }] of restored) session.attach(lun, device, readOnly);
+      return true;
+    });
   }
 
   /** Makes a session one of the group: what it sees becomes what the group has. */
@@ -124,6 +170,7 @@ export class AccessGroup {
   retire(): void {
     this.#removed = true;
     this.#luns.clear();
+    this.#vacant.clear();
   }
 
   protected checkThere(): void {
@@ -136,8 +183,10 @@ export class AccessGroup {
     return `group "${this.name}" of ${this.target.name}`;
   }
 
-  #enter(lun: number, device: Device | string, { readOnly = false }: LunOptions): LunEntry {
-    const entry = { device: this.target.core.deviceOf(device), readOnly };
+  #enter(lun: number, device: Device | string, { readOnly = false }: LunOptions): GroupEntry {
+    const byName = typeof device === "string";
+    const entry = { device: this.target.core.deviceOf(device), readOnly, byName };
+    this.#vacant.delete(lun);
     this.#luns.set(lun, entry);
     return entry;
   }

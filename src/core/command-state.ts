@@ -5,7 +5,7 @@
 export const COMMAND_STATE = {
   /** In the session's pool, or being filled in by the target driver. */
   FREE: 0,
-  /** Submitted while the session is not attached to its LUNs yet. */
+  /** Waits until the session is attached to its LUNs, or until its device is resumed. */
   INIT_WAIT: 1,
   /** The CDB is read by the core, and by the handler where it asked for that. */
   PARSE: 2,

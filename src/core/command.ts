@@ -73,6 +73,10 @@ export class Command implements ParsedCommand, Linked<Command> {
   errorBit = -1;
   /** How much data-out comes: less than there is room for where the initiator announced less. */
   dataOutLength = 0;
+  /** When its device got it, in milliseconds of the clock; -1 where nobody wants to know. */
+  beganAt = -1;
+  /** Bytes of command memory that are set aside for it. */
+  chargedLength = 0;
   /** `bufferLength` before it was cut to the data-out that came; 0 where it was not. */
   wantedLength = 0;
 
@@ -250,6 +254,8 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.timeoutSeconds = 0;
     this.dataOutLength = 0;
     this.wantedLength = 0;
+    this.beganAt = -1;
+    this.chargedLength = 0;
     this.status = STATUS.GOOD;
     this.senseLength = 0;
     this.responseLength = 0;

@@ -1,8 +1,11 @@
 import { UsageError } from "../protocol/errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Device } from "./device.ts";
+import { CommandMemory, type FlowLimits, flowLimits } from "./flow-control.ts";
+import { proceed } from "./life-cycle.ts";
 import { type Log, noLog } from "./log.ts";
 import type { StateStore } from "./reservations/state-store.ts";
+import { SUSPEND_TIMEOUT_MS, whenAllIdle } from "./suspension.ts";
 import { Target, type TargetOptions } from "./target.ts";
 
 export interface CoreOptions {
@@ -13,6 +16,16 @@ export interface CoreOptions {
    * initiators are told so.
    */
   readonly stateStore?: StateStore;
+  /** How many commands there may be, and how much memory for them. */
+  readonly limits?: FlowLimits;
+}
+
+/** What is suspended, and how long that may take. */
+export interface SuspendOptions {
+  /** One device; every device that there is and will be unless said. */
+  readonly device?: Device | string;
+  /** Milliseconds until it is given up; SCST's 90 seconds unless said. */
+  readonly timeoutMs?: number;
 }
 
 /** How many target ports there may be (relative target port identifiers are 1 to 65535). */
@@ -29,11 +42,16 @@ export class Core {
   readonly clock: Clock;
   readonly log: Log;
   readonly stateStore: StateStore | undefined;
+  /** Of all devices together. */
+  readonly commandMemory: CommandMemory;
+  readonly #limits: Required<FlowLimits>;
   readonly #devices = new Map<string, Device>();
   readonly #targets = new Map<string, Target>();
   #handles = 0;
   #targetPorts = 0;
   #depth = 0;
+  /** How often all devices have been suspended and not resumed. */
+  #suspendCount = 0;
   readonly #wakes: Deferred[] = [];
   readonly #deferred: Deferred[] = [];
 
@@ -41,6 +59,8 @@ export class Core {
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? noLog;
     this.stateStore = options.stateStore;
+    this.#limits = flowLimits(options.limits);
+    this.commandMemory = new CommandMemory(this.#limits.commandMemoryMax);
   }
 
   /**
@@ -112,12 +132,60 @@ export class Core {
     if (this.#devices.has(device.name)) {
       throw new UsageError("DEVICE_NAME_TAKEN", `there is a device "${device.name}" already`);
     }
+    const { queueDepthMax, deviceCommandsMax, deviceCommandMemoryMax } = this.#limits;
+    device.queueDepth.max = queueDepthMax;
+    device.commandsMax = deviceCommandsMax;
+    device.commandMemory.max = deviceCommandMemoryMax;
+    if (this.#limits.dynamicQueueDepth) device.queueDepth.adapt(this.clock);
+    for (let i = 0; i < this.#suspendCount; i++) device.suspension.begin();
     this.#devices.set(device.name, device);
+    for (const target of this.#targets.values()) target.restoreDevice(device);
   }
 
+  /**
+   * The device is gone. LUNs that were given to it by its name come back when one of that name is
+   * added; the others are removed.
+   */
   removeDevice(device: Device): void {
     this.#devices.delete(device.name);
+    device.queueDepth.fix();
     for (const target of this.#targets.values()) target.removeDevice(device);
+    device.suspension.endAll(proceed);
+  }
+
+  /**
+   * New commands wait, in their order, until what this returns is called; suspensions are counted.
+   * Commands that have begun come to their end: `done` is called, perhaps at once, with true when
+   * there are none left. With false when that took too long: the suspension is over then. Task
+   * management goes on, for it may be what ends a command.
+   *
+   * @returns ends the suspension; the second call and all later ones do nothing
+   * @throws UsageError DEVICE_UNKNOWN
+   */
+  suspend(done: (idle: boolean) => void, options: SuspendOptions = {}): () => void {
+    const { device, timeoutMs = SUSPEND_TIMEOUT_MS } = options;
+    const one = device === undefined ? undefined : this.deviceOf(device);
+    const devices = () => (one === undefined ? [...this.#devices.values()] : [one]);
+    if (one === undefined) this.#suspendCount++;
+    for (const { suspension } of devices()) suspension.begin();
+    let resumed = false;
+    const resume = () => {
+      if (resumed) return;
+      resumed = true;
+      withdraw();
+      if (one === undefined) this.#suspendCount--;
+      this.enter();
+      try {
+        for (const { suspension } of devices()) suspension.end(proceed);
+      } finally {
+        this.leave();
+      }
+    };
+    const withdraw = whenAllIdle(devices(), this.clock, timeoutMs, (idle) => {
+      if (!idle) resume();
+      done(idle);
+    });
+    return resume;
   }
 
   addTarget(options: TargetOptions): Target {
@@ -134,13 +202,29 @@ export class Core {
     return target;
   }
 
+  /** Ends a target's sessions by force and takes it away; `done` is called when it is gone. */
+  closeTarget(target: Target, done: () => void): void {
+    target.closing = true;
+    const sessions = [...target.sessions];
+    let waiting = sessions.length + 1;
+    const closed = () => {
+      waiting--;
+      if (waiting > 0) return;
+      this.removeTarget(target);
+      done();
+    };
+    for (const session of sessions) session.forceClose(closed);
+    closed();
+  }
+
   /** Takes a target away. Its sessions must have been closed. */
   removeTarget(target: Target): void {
     const [open] = target.sessions;
     if (open !== undefined) {
       throw new UsageError("TARGET_IN_USE", `${target.name} still has the session ${open.name}`);
     }
-    this.#targets.delete(target.name);
+    target.closing = true;
+    if (this.#targets.get(target.name) === target) this.#targets.delete(target.name);
   }
 }
 

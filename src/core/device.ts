@@ -1,8 +1,12 @@
+import { executingAt } from "./abort.ts";
 import type { Command } from "./command.ts";
 import { Exclusion } from "./exclusion.ts";
+import { CommandMemory } from "./flow-control.ts";
 import type { Nexus } from "./nexus.ts";
+import { QueueDepth } from "./queue-depth.ts";
 import { Reservations } from "./reservations/reservations.ts";
 import type { StateStore } from "./reservations/state-store.ts";
+import { Suspension } from "./suspension.ts";
 import type { TaskManagementRequest } from "./task-management.ts";
 import { TaskSet } from "./task-set.ts";
 
@@ -21,10 +25,24 @@ export abstract class Device {
   readonly blockSize: number;
   /** Every I_T_L nexus that leads here. */
   readonly nexuses = new Set<Nexus>();
+  /** Nexuses whose LUN is gone while commands of theirs still run. */
+  readonly leaving = new Set<Nexus>();
   /** The one task set of all nexuses, where they have no own ones. */
   readonly taskSet = new TaskSet();
   /** Commands that may not run beside others. */
   readonly exclusion = new Exclusion();
+
+  /** How many commands are between the check of their LUN and their end. */
+  activeCount = 0;
+  /** How many of them are the core's own. */
+  internalCount = 0;
+  /** How many commands of initiators the device may have at once. */
+  commandsMax = Infinity;
+  /** The same of each I_T_L nexus, fixed or adapting. */
+  readonly queueDepth = new QueueDepth(() => executingAt(this));
+  readonly commandMemory = new CommandMemory(Infinity);
+  /** Where new commands wait while the device is suspended. */
+  readonly suspension = new Suspension(() => this.activeCount);
 
   readonly reservations: Reservations;
 

@@ -29,6 +29,7 @@ import { compareAndWrite } from "./compare-and-write.ts";
 import { checkDataOut, checkExpected, dataOutLengthOf } from "./expected.ts";
 import { isThirdPartyCopy, thirdPartyCopy } from "./extended-copy/extended-copy.ts";
 import { executeLocally } from "./local-commands.ts";
+import { chargeMemory, enterNexus, leaveDevice, overLimitStatus } from "./flow-control.ts";
 import { answerMissingLun } from "./missing-lun.ts";
 import type { Nexus } from "./nexus.ts";
 import {
@@ -56,21 +57,31 @@ export function begin(command: Command): void {
   start(command);
 }
 
-/** PARSE: the session is attached, so that the LUN means something. */
+/** The session is attached, so that the LUN means something. */
 export function start(command: Command): void {
-  command.moveTo(S.PARSE);
-  if (command.aborted) {
-    respond(command);
-    return;
-  }
   const nexus = command.session.nexusOf(command.lun);
   if (nexus === undefined) {
+    command.moveTo(S.PARSE);
     answerMissingLun(command);
     respond(command);
     return;
   }
   command.nexus = nexus;
-  nexus.activeCount++;
+  if (!enterNexus(command, nexus)) {
+    command.moveTo(S.PARSE);
+    refused(command, overLimitStatus(command));
+    return;
+  }
+  const { suspension } = nexus.device;
+  // The core's own commands are part of one that runs, and that the suspension waits for.
+  if (suspension.active && command.internal === undefined) suspension.hold(command);
+  else proceed(command);
+}
+
+/** PARSE: the device takes new commands. */
+export function proceed(command: Command): void {
+  command.moveTo(S.PARSE);
+  const nexus = command.nexus!;
   const contingent =
     nexus.taskSet.aca !== undefined || command.taskAttribute === SCST_CMD_QUEUE_ACA;
   if (contingent && refusedByAca(command)) respond(command);
@@ -148,6 +159,10 @@ function prepareSpace(command: Command): void {
   command.moveTo(S.PREPARE_SPACE);
   const { device } = command.nexus!;
   if (command.bufferLength > 0) {
+    if (!chargeMemory(command)) {
+      refused(command, overLimitStatus(command));
+      return;
+    }
     // A data-in command's buffer may come with the handler's answer, unless the core fills it.
     const needed = command.dataDirection !== SCST_DATA_READ || (command.opFlags & LOCAL) !== 0;
     if (!needed) device.allocateCached(command);
@@ -255,7 +270,9 @@ function execute(command: Command): void {
 
 function giveToDevice(command: Command): void {
   command.moveTo(S.EXEC_WAIT);
-  command.nexus!.device.exec(command);
+  const { device } = command.nexus!;
+  command.beganAt = device.queueDepth.begins();
+  device.exec(command);
 }
 
 /** Carries out a command about reservations: false if it is about something else. */
@@ -326,6 +343,7 @@ export function localEvent(command: Command): SenseCondition | undefined {
 
 /** DEV_DONE: the device or the core executed it. */
 export function executed(command: Command): void {
+  if (command.beganAt >= 0) command.nexus!.device.queueDepth.ends(command);
   command.moveTo(S.DEV_DONE);
   respond(command);
 }
@@ -410,6 +428,13 @@ export function finish(command: Command, delivered: boolean): void {
 export function freed(command: Command): void {
   const { nexus } = command;
   command.moveTo(S.FREE);
+  if (nexus === undefined) {
+    command.session.recycle(command);
+    return;
+  }
+  leaveDevice(command, nexus);
   command.session.recycle(command);
-  nexus?.ended();
+  nexus.ended();
+  const { suspension } = nexus.device;
+  if (suspension.active) suspension.checkIdle();
 }

@@ -17,6 +17,8 @@ export class Nexus implements ReservationNexus {
   readonly taskSet: TaskSet;
   /** How many of its commands are between submission and their end. */
   activeCount = 0;
+  /** How many of them are the core's own. */
+  internalCount = 0;
   /** How many task management functions have the device's word to wait for. */
   #functionCount = 0;
   #whenIdle: (() => void) | undefined;

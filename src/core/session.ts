@@ -9,14 +9,12 @@ import type { Device } from "./device.ts";
 import { clearAca, endWaiting, executed, respond, start } from "./life-cycle.ts";
 import { List } from "./list.ts";
 import { Nexus } from "./nexus.ts";
+import { NexusTable } from "./nexus-table.ts";
 import type { Target } from "./target.ts";
 import { manageTasks, type TaskManagementRequest, unregister } from "./task-management.ts";
 
 /** The longest initiator name, in bytes: the ABI's field with its NUL. */
 export const INITIATOR_NAME_LENGTH_MAX = SCST_MAX_EXTERNAL_NAME - 1;
-
-/** LUNs below this are looked up in an array. */
-const LOW_LUNS = 256;
 
 /** An I_T nexus: an initiator port that is logged in to a target. */
 export class Session {
@@ -30,15 +28,14 @@ export class Session {
   readonly transportId: Uint8Array | undefined;
   /** Where its LUNs come from. */
   group: AccessGroup | undefined;
-  /** True from when every LUN's device has agreed. */
+  /** True from when every LUN's device has agreed, until the session ends. */
   attached = false;
   closing = false;
   /** Commands between submission and their end. */
   readonly active = new List<Command>();
   readonly #pool: Command[] = [];
   readonly #held: Command[] = [];
-  readonly #low: (Nexus | undefined)[] = [];
-  readonly #nexuses = new Map<number, Nexus>();
+  readonly #nexuses = new NexusTable();
   /** Nexuses whose devices have not answered yet. */
   readonly #awaited = new Map<number, Nexus>();
   /** Nexuses in the place of others, whose initiator is to be told so. */
@@ -51,6 +48,8 @@ export class Session {
   /** Task management functions under way. */
   #functionCount = 0;
   #whenIdle: (() => void) | undefined;
+  readonly #whenClosed: (() => void)[] = [];
+  #closed = false;
 
   constructor(
     core: Core,
@@ -70,22 +69,27 @@ export class Session {
   }
 
   nexusOf(lun: number): Nexus | undefined {
-    return lun < LOW_LUNS ? this.#low[lun] : this.#nexuses.get(lun);
+    return this.#nexuses.at(lun);
   }
 
   /** Every I_T_L nexus of the session, by LUN. */
   get nexuses(): ReadonlyMap<number, Nexus> {
-    return this.#nexuses;
+    return this.#nexuses.byLun;
+  }
+
+  /** Nexuses whose LUN is gone while commands of theirs still run. */
+  get leaving(): ReadonlySet<Nexus> {
+    return this.#nexuses.leaving;
   }
 
   /** What is, or is about to be, behind a LUN. */
   behind(lun: number): LunEntry | undefined {
-    return this.#awaited.get(lun) ?? this.#nexuses.get(lun);
+    return this.#awaited.get(lun) ?? this.#nexuses.at(lun);
   }
 
   /** The LUNs behind which there is, or is about to be, something. */
   get occupied(): Set<number> {
-    return new Set([...this.#nexuses.keys(), ...this.#awaited.keys()]);
+    return new Set([...this.nexuses.keys(), ...this.#awaited.keys()]);
   }
 
   /**
@@ -135,18 +139,14 @@ export class Session {
       if (attached && wanted) this.#enter(nexus);
       else if (attached) device.detach(nexus);
       if (inquiryChanged) this.#replaced.push(nexus);
-      if (before !== undefined) release(before);
+      if (before !== undefined) this.#release(before);
       this.#settle();
     });
   }
 
   #enter(nexus: Nexus): void {
-    const { lun, device } = nexus;
     nexus.unitAttentions.add(SENSE.POWER_ON_RESET_OR_BUS_DEVICE_RESET);
-    this.#nexuses.set(lun, nexus);
-    if (lun < LOW_LUNS) this.#low[lun] = nexus;
-    device.nexuses.add(nexus);
-    device.reservations.attach(nexus);
+    this.#nexuses.add(nexus);
   }
 
   /** One thing less to wait for. After the last, what has been held goes on. */
@@ -154,7 +154,7 @@ export class Session {
     this.#attaching--;
     if (this.#attaching > 0) return;
     this.#tellChanges();
-    this.attached = true;
+    this.attached = !this.closing;
     this.#begun = true;
     // What a command brings about may change the LUNs again: the others wait for that too.
     while (this.attached && this.#held.length > 0) start(this.#held.shift() as Command);
@@ -164,7 +164,7 @@ export class Session {
   #tellChanges(): void {
     const replaced = this.#replaced.splice(0);
     if (this.#begun && this.#lunsChanged) {
-      for (const { unitAttentions } of this.#nexuses.values()) {
+      for (const { unitAttentions } of this.nexuses.values()) {
         unitAttentions.add(SENSE.REPORTED_LUNS_DATA_HAS_CHANGED);
       }
     }
@@ -175,7 +175,7 @@ export class Session {
 
   /** The initiator knows: none of its LUNs needs to tell it. */
   dropUnitAttention(condition: SenseCondition): void {
-    for (const { unitAttentions } of this.#nexuses.values()) {
+    for (const { unitAttentions } of this.nexuses.values()) {
       if (unitAttentions.pending) unitAttentions.remove(condition);
     }
   }
@@ -183,23 +183,26 @@ export class Session {
   /** Takes a LUN away; commands under way end by themselves. */
   detach(lun: number): void {
     const nexus = this.#take(lun);
-    if (nexus !== undefined) release(nexus);
+    if (nexus !== undefined) this.#release(nexus);
+  }
+
+  #release(nexus: Nexus): void {
+    clearAca(nexus);
+    this.#nexuses.release(nexus);
   }
 
   /** From now on there is nothing behind the LUN. */
   #take(lun: number): Nexus | undefined {
     this.#awaited.delete(lun);
-    const nexus = this.#nexuses.get(lun);
-    if (nexus === undefined) return undefined;
-    this.#nexuses.delete(lun);
-    if (lun < LOW_LUNS) this.#low[lun] = undefined;
-    nexus.device.nexuses.delete(nexus);
-    nexus.device.reservations.detach(nexus);
-    return nexus;
+    return this.#nexuses.take(lun);
   }
 
   holdUntilAttached(command: Command): void {
     this.#held.push(command);
+    if (!this.closing) return;
+    // The driver has not heard yet.
+    command.aborted = true;
+    this.endAborted(command);
   }
 
   activate(command: Command): void {
@@ -252,7 +255,8 @@ export class Session {
   endAborted(command: Command): void {
     switch (command.state) {
       case COMMAND_STATE.INIT_WAIT:
-        this.#held.splice(this.#held.indexOf(command), 1);
+        if (command.nexus !== undefined) command.nexus.device.suspension.forget(command);
+        else this.#held.splice(this.#held.indexOf(command), 1);
         respond(command);
         break;
       case COMMAND_STATE.DATA_WAIT:
@@ -275,16 +279,37 @@ export class Session {
 
   /** Ends the session: what runs is aborted; `done` is called when nothing of it is left. */
   close(done: () => void): void {
+    if (this.#closed) {
+      done();
+      return;
+    }
+    this.#whenClosed.push(done);
     if (this.closing) return;
     this.closing = true;
+    this.attached = false;
     this.core.enter();
     try {
       this.#beginFunctions();
       unregister(this, () => {
-        for (const lun of this.#nexuses.keys()) this.detach(lun);
+        for (const lun of this.nexuses.keys()) this.detach(lun);
         this.target.forget(this);
-        done();
+        this.#closed = true;
+        for (const closed of this.#whenClosed.splice(0)) closed();
       });
+    } finally {
+      this.core.leave();
+    }
+  }
+
+  /**
+   * Ends the session for the administrator: the target driver drops the initiator's connection.
+   * `done` is called when nothing of the session is left.
+   */
+  forceClose(done: () => void): void {
+    this.core.enter();
+    try {
+      if (!this.closing) this.target.driver.closeSession?.(this);
+      this.close(done);
     } finally {
       this.core.leave();
     }
@@ -302,10 +327,4 @@ export class Session {
     this.#whenIdle = undefined;
     idle?.();
   }
-}
-
-/** The device hears of no command after that. */
-function release(nexus: Nexus): void {
-  clearAca(nexus);
-  nexus.whenIdle(() => nexus.device.detach(nexus));
 }

@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import type { Session } from "./session.ts";
 import type { TaskManagementRequest } from "./task-management.ts";
 
 /**
@@ -26,4 +27,11 @@ export interface TargetDriver {
 
   /** A task management function is over: `request.status` is its result. */
   taskManagementDone(request: TaskManagementRequest): void;
+
+  /**
+   * The administrator ends the session: drop the initiator's connection. The core closes the
+   * session by itself; closing it too does no harm. Without this method the initiator finds out
+   * by its commands, which end without a response.
+   */
+  closeSession?(session: Session): void;
 }

@@ -35,6 +35,8 @@ export class Target {
   readonly transportVersion: number;
   readonly addressMethod: AddressMethod;
   readonly relativeTargetPortIdentifier: number;
+  /** It is going away: no session can be opened. */
+  closing = false;
   readonly defaultGroup = new AccessGroup(this, "default");
   readonly #groups = new Map<string, InitiatorGroup>();
   readonly #sessions = new Map<string, Session>();
@@ -150,9 +152,20 @@ export class Target {
     for (const group of this.#groups.values()) group.removeDevice(device);
   }
 
-  /** An initiator has logged in. Commands may be submitted at once: they wait until attached. */
+  /** A device is there: so are the LUNs that one of its name has left. */
+  restoreDevice(device: Device): void {
+    this.defaultGroup.restoreDevice(device);
+    for (const group of this.#groups.values()) group.restoreDevice(device);
+  }
+
+  /**
+   * An initiator has logged in. Commands may be submitted at once: they wait until attached.
+   *
+   * @throws UsageError INITIATOR_NAME_LENGTH, TARGET_CLOSING
+   */
   openSession(options: { initiatorName: string; transportId?: Uint8Array }): Session {
     const { initiatorName } = options;
+    if (this.closing) throw new UsageError("TARGET_CLOSING", `${this.name} is going away`);
     if (initiatorName.length === 0 || initiatorName.length > INITIATOR_NAME_LENGTH_MAX) {
       throw new UsageError(
         "INITIATOR_NAME_LENGTH",

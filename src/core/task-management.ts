@@ -92,13 +92,18 @@ function scopeOf(session: Session, request: TaskManagementRequest): Scope | numb
     case SCST_CLEAR_TASK_SET:
     case SCST_LUN_RESET: {
       const nexus = session.nexusOf(request.lun);
-      return nexus === undefined ? STATUS.LUN_NOT_EXIST : scopeOfLun(nexus, request);
+      return nexus === undefined
+        ? scopeOfLeavingLun(session, request)
+        : scopeOfLun(nexus, request);
     }
     case SCST_TARGET_RESET: {
       // As in SCST: the logical units that the initiator has, not all that the target has.
       const nexuses = [...session.nexuses.values()];
       const resets = new Set(nexuses.map(({ device }) => device));
-      return { nexuses, commands: () => [...resets].flatMap(commandsAt), resets };
+      const leaving = [...session.leaving];
+      const left = () => commandsOf(session, ({ nexus }) => leaving.includes(nexus as Nexus));
+      const commands = () => [...new Set([...left(), ...[...resets].flatMap(commandsAt)])];
+      return { nexuses: [...nexuses, ...leaving], commands, resets };
     }
     case SCST_NEXUS_LOSS_SESS:
       return { ...scopeOfSessions([session]), loses: true };
@@ -115,21 +120,24 @@ function scopeOf(session: Session, request: TaskManagementRequest): Scope | numb
 
 function scopeOfLun(nexus: Nexus, request: TaskManagementRequest): Scope | number {
   const { device, session } = nexus;
-  const nexuses = [nexus];
-  const own = () => commandsOf(session, (command) => command.nexus === nexus);
+  const nexuses = [...new Set([nexus, ...leavingAt(session, nexus.lun)])];
+  // What the initiator sent to another device that was behind the LUN is gone for it as well.
+  const own = () => commandsOf(session, (each) => nexuses.includes(each.nexus as Nexus));
+  const all = () => [...new Set([...own(), ...commandsAt(device)])];
   switch (request.function) {
     case SCST_ABORT_TASK: {
       const command = taskOf(session, request.tag);
       if (command === undefined) return STATUS.TASK_NOT_EXIST;
       request.command = command;
-      return command.lun === request.lun ? { nexuses, commands: () => [command] } : STATUS.REJECTED;
+      if (command.lun !== request.lun) return STATUS.REJECTED;
+      return { nexuses: [command.nexus ?? nexus], commands: () => [command] };
     }
     case SCST_ABORT_TASK_SET:
       return { nexuses, commands: own };
     case SCST_CLEAR_TASK_SET:
-      return { nexuses, commands: device.separateTaskSets ? own : () => commandsAt(device) };
+      return { nexuses, commands: device.separateTaskSets ? own : all };
     case SCST_LUN_RESET:
-      return { nexuses, commands: () => commandsAt(device), resets: new Set([device]) };
+      return { nexuses, commands: all, resets: new Set([device]) };
     default:
       return {
         nexuses,
@@ -139,9 +147,29 @@ function scopeOfLun(nexus: Nexus, request: TaskManagementRequest): Scope | numbe
   }
 }
 
+/**
+ * There is nothing behind the LUN any more. The initiator may end what it began there, and
+ * nothing else: it has no access to the logical unit.
+ */
+function scopeOfLeavingLun(session: Session, request: TaskManagementRequest): Scope | number {
+  const { lun, tag } = request;
+  const [nexus] = leavingAt(session, lun);
+  if (nexus === undefined) return STATUS.LUN_NOT_EXIST;
+  const ends = request.function === SCST_ABORT_TASK || request.function === SCST_ABORT_TASK_SET;
+  if (!ends) return STATUS.LUN_NOT_EXIST;
+  if (request.function === SCST_ABORT_TASK && taskOf(session, tag) === undefined) {
+    return STATUS.LUN_NOT_EXIST;
+  }
+  return scopeOfLun(nexus, request);
+}
+
+function leavingAt({ leaving }: Session, lun: number): Nexus[] {
+  return [...leaving].filter((nexus) => nexus.lun === lun);
+}
+
 function scopeOfSessions(sessions: readonly Session[]): Scope {
   return {
-    nexuses: sessions.flatMap(({ nexuses }) => [...nexuses.values()]),
+    nexuses: sessions.flatMap(({ nexuses, leaving }) => [...nexuses.values(), ...leaving]),
     commands: () => sessions.flatMap((session) => commandsOf(session, () => true)),
   };
 }

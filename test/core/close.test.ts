@@ -308,7 +308,7 @@ describe("the end of a session", () => {
     initiator.close();
     const second: { closed: boolean } = initiator.close();
     expect(bench.serve()).toEqual(["TASK_MGMT_RECEIVED", "TASK_MGMT_DONE", "DETACH_SESS"]);
-    expect(second.closed).toBe(false);
+    expect(second.closed).toBe(true);
   });
 
   test("of a device that is gone", () => {

@@ -34,6 +34,7 @@ import {
 import { PAGE_SIZE, sizeClassOf } from "../buffer-pool.ts";
 import type { Command } from "../command.ts";
 import { DataBuffer } from "../data-buffer.ts";
+import { overLimitStatus } from "../flow-control.ts";
 import { executed, failed, parsed, refused, respond, spaceReady } from "../life-cycle.ts";
 import { copyFromUser, type UserMemory } from "../user-memory.ts";
 import { type BlockRange, isWriteSame, writeSame, writeSameRange } from "../write-same.ts";
@@ -116,11 +117,6 @@ export function unjam(userCommand: UserCommand, sense: SenseCondition): void {
   }
 }
 
-/** Over the limits: BUSY to an initiator with one command, TASK SET FULL to one with more. */
-function busyOrFull(command: Command): number {
-  return command.nexus!.activeCount <= 1 ? STATUS.BUSY : STATUS.TASK_SET_FULL;
-}
-
 function takeParseReply(command: Command, reply: ParseReplyView, memory: UserMemory): number {
   if (command.aborted) {
     respond(command);
@@ -184,7 +180,7 @@ function takeAllocReply(
     return 0;
   }
   if (pbuf === 0) {
-    refused(command, busyOrFull(command));
+    refused(command, overLimitStatus(command));
     return 0;
   }
   const buffer = bufferAt(command, pbuf, backend, memory);
@@ -304,7 +300,7 @@ function takeLateBuffer(
 ): number | undefined {
   const command = userCommand.command!;
   if (pbuf === 0) {
-    command.setStatus(busyOrFull(command));
+    command.setStatus(overLimitStatus(command));
     executed(command);
     return 0;
   }

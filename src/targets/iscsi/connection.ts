@@ -230,7 +230,8 @@ export class Connection implements TransportEvents {
     const { isid, tsih } = first;
     const { initiatorName } = login;
     const supersede = (code: IscsiCode) => {
-      this.log({ level: "info", code, message: `${initiatorName} logged in anew` });
+      const why = code === IscsiCode.forced ? "is closed by force" : "logged in anew";
+      this.log({ level: "info", code, message: `${initiatorName} ${why}` });
       this.destroy();
     };
     this.#server.sessions.open({ initiatorName, isid, tsih, target, supersede }, (result) => {

@@ -12,6 +12,7 @@ export const IscsiCode = {
   loginRefused: "ISCSI_LOGIN_REFUSED",
   loginTimeout: "ISCSI_LOGIN_TIMEOUT",
   reinstated: "ISCSI_REINSTATED",
+  forced: "ISCSI_FORCED_CLOSE",
   rejected: "ISCSI_REJECTED",
   headerDigest: "ISCSI_HEADER_DIGEST",
   dataDigest: "ISCSI_DATA_DIGEST",

@@ -10,7 +10,7 @@ import { IscsiCode } from "./errors.ts";
 import { ISCSI_LIMITS, type IscsiLimits } from "./limits.ts";
 import { offersOf } from "./negotiation.ts";
 import { Portal, type PortalAddress } from "./portal.ts";
-import { Sessions } from "./sessions.ts";
+import { closeConnectionOf, Sessions } from "./sessions.ts";
 import { taskManagementDone } from "./tasks/task-management.ts";
 import type { Task } from "./tasks/task.ts";
 import type { Transport } from "./transport.ts";
@@ -52,6 +52,7 @@ const driver: TargetDriver = {
     task.phase.sendResponse(task, command);
   },
   taskManagementDone,
+  closeSession: closeConnectionOf,
 };
 
 /**
@@ -153,12 +154,13 @@ export class IscsiServer {
 
   /** For connections: the target of that name. */
   findTarget(name: string): Target | undefined {
-    return this.#targets.get(name);
+    const target = this.#targets.get(name);
+    return target?.closing === true ? undefined : target;
   }
 
   /** For connections: what SendTargets lists. */
   targetNames(): Iterable<string> {
-    return this.#targets.keys();
+    return [...this.#targets.values()].filter(({ closing }) => !closing).map(({ name }) => name);
   }
 
   /** For connections: it is closed, and nothing of its session is left. */
@@ -181,7 +183,10 @@ export class IscsiServer {
     for (const connection of this.#connections) connection.shutDown();
     if (this.#connections.size > 0) await empty;
     await Promise.all(portals);
-    for (const target of this.#targets.values()) this.core.removeTarget(target);
+    for (const target of this.#targets.values()) {
+      // One may have been closed by itself.
+      if (this.core.targets.get(target.name) === target) this.core.removeTarget(target);
+    }
     this.#targets.clear();
     this.#portals.clear();
   }

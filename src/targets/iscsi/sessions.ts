@@ -13,7 +13,7 @@ export interface SessionRequest {
   readonly tsih: number;
   /** Undefined for discovery. */
   readonly target: Target | undefined;
-  /** Ends the session's connection because another login takes the session over. */
+  /** Ends the session's connection: another login takes it over, or the administrator ends it. */
   readonly supersede: (code: IscsiCode) => void;
 }
 
@@ -29,6 +29,14 @@ export interface OpenSession {
 }
 
 const TSIH_MAX = 0xffff;
+
+/** Whose connection a session of the core is. */
+const bySession = new WeakMap<Session, OpenSession>();
+
+/** Ends the connection of a session that the administrator closes. */
+export function closeConnectionOf(session: Session): void {
+  bySession.get(session)?.supersede(IscsiCode.forced);
+}
 
 /** All sessions of a server. */
 export class Sessions {
@@ -82,6 +90,7 @@ export class Sessions {
     const tsih = this.#nextTsih();
     const session: OpenSession = { tsih, core, key, supersede, whenGone: [], closing: false };
     this.#byTsih.set(tsih, session);
+    if (core !== undefined) bySession.set(core, session);
     if (target !== undefined) this.#byKey.set(key, session);
     return session;
   }

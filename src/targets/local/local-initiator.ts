@@ -76,6 +76,11 @@ export class LocalInitiator {
     });
   }
 
+  /** The session has ended, or is about to: commands are aborted at once. */
+  get closed(): boolean {
+    return this.#session.closing;
+  }
+
   /** Ends the session; what runs is aborted. */
   close(): Promise<void> {
     return new Promise((resolve) => this.#session.close(resolve));

@@ -11,9 +11,11 @@ import type { LocalTask } from "./local-task.ts";
 /** A target in this process: tests and tools are its initiators. */
 export class LocalTarget implements TargetDriver {
   readonly name = "local";
+  readonly #core: Core;
   readonly #target: Target;
 
   constructor(core: Core, name: string, transportVersion = 0) {
+    this.#core = core;
     this.#target = core.addTarget({ name, driver: this, transportVersion });
   }
 
@@ -29,6 +31,11 @@ export class LocalTarget implements TargetDriver {
   /** A new session: an I_T nexus with every LUN of the target. */
   connect(initiatorName: string): LocalInitiator {
     return new LocalInitiator(this.#target.openSession({ initiatorName }));
+  }
+
+  /** Ends every session by force, and takes the target away; resolves when it is gone. */
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#core.closeTarget(this.#target, resolve));
   }
 
   readyToTransfer(command: Command): void {
