@@ -1,4 +1,4 @@
-export type { AccessGroup, LunEntry, LunOptions } from "./access-group.ts";
+export type { AccessGroup, LunEntry, LunOptions, VacantLun } from "./access-group.ts";
 export type { AddressMethod } from "./address-method.ts";
 export { type Clock, systemClock, type Timer } from "./clock.ts";
 export { Command } from "./command.ts";
@@ -8,11 +8,13 @@ export {
   type CommandState,
   mayFollow,
 } from "./command-state.ts";
-export { Core, type CoreOptions, createCore, type Deferred } from "./core.ts";
+export { Core, type CoreOptions, createCore, type Deferred, type SuspendOptions } from "./core.ts";
 export type { Device, ParsedBy } from "./device.ts";
+export type { CommandMemory, FlowLimits } from "./flow-control.ts";
 export type { InitiatorGroup } from "./initiator-group.ts";
 export { type Log, type LogEntry, noLog } from "./log.ts";
 export type { Nexus } from "./nexus.ts";
+export type { QueueDepth } from "./queue-depth.ts";
 export type { StateStore } from "./reservations/state-store.ts";
 export type { Session } from "./session.ts";
 export type { Target, TargetOptions } from "./target.ts";

@@ -436,5 +436,5 @@ export function freed(command: Command): void {
   command.session.recycle(command);
   nexus.ended();
   const { suspension } = nexus.device;
-  if (suspension.active) suspension.checkIdle();
+  if (suspension.awaited) suspension.checkIdle();
 }

@@ -10,6 +10,8 @@ export const SUSPEND_TIMEOUT_MS = 90_000;
 export class Suspension {
   /** New commands wait: asked of every command. */
   active = false;
+  /** Somebody waits until nothing runs: asked at every command's end. */
+  awaited = false;
   #count = 0;
   #held: Command[] = [];
   readonly #idleWaits = new Set<() => void>();
@@ -72,14 +74,19 @@ export class Suspension {
       return () => undefined;
     }
     this.#idleWaits.add(idle);
-    return () => this.#idleWaits.delete(idle);
+    this.awaited = true;
+    return () => {
+      this.#idleWaits.delete(idle);
+      this.awaited = this.#idleWaits.size > 0;
+    };
   }
 
   /** A command has ended. */
   checkIdle(): void {
-    if (this.#idleWaits.size === 0 || !this.#isIdle) return;
+    if (!this.#isIdle) return;
     const waits = [...this.#idleWaits];
     this.#idleWaits.clear();
+    this.awaited = false;
     for (const idle of waits) idle();
   }
 

@@ -3,7 +3,9 @@ import {
   type Command,
   type Core,
   createCore,
+  type FlowLimits,
   type Session,
+  type StateStore,
   type Target,
   type TargetDriver,
   type TaskManagementRequest,
@@ -171,6 +173,12 @@ export interface DiskOptions {
   readonly purgeIntervalSeconds?: number;
 }
 
+interface BenchOptions {
+  readonly multi?: boolean;
+  readonly limits?: FlowLimits;
+  readonly stateStore?: StateStore;
+}
+
 export class Bench {
   readonly clock = new FakeClock();
   readonly core: Core;
@@ -178,14 +186,16 @@ export class Bench {
   readonly target: Target;
   readonly program: RawProgram;
 
-  constructor(options: { multi?: boolean } = {}) {
-    this.core = createCore({ clock: this.clock });
+  constructor(options: BenchOptions = {}) {
+    const { limits = {}, stateStore } = options;
+    const saving = stateStore === undefined ? {} : { stateStore };
+    this.core = createCore({ clock: this.clock, limits, ...saving });
     this.target = this.core.addTarget({ name: "target", driver: this.driver });
     this.program = new RawProgram(this.core, options);
   }
 
   /** Registers a disk as LUN 0. Buffers are kept and ON_FREE_CMD is not sent, unless said. */
-  static withDisk(options: DiskOptions & { multi?: boolean } = {}): Bench {
+  static withDisk(options: DiskOptions & BenchOptions = {}): Bench {
     const bench = new Bench(options);
     expectZero(registerDisk(bench.program, options));
     bench.target.addLun(0, options.name ?? "disk");
@@ -193,7 +203,7 @@ export class Bench {
   }
 
   /** A disk, and an initiator that has nothing more to learn: its unit attention is gone. */
-  static ready(options: DiskOptions & { multi?: boolean } = {}): [Bench, Initiator] {
+  static ready(options: DiskOptions & BenchOptions = {}): [Bench, Initiator] {
     const bench = Bench.withDisk(options);
     const initiator = bench.connect();
     initiator.testUnitReady();
