@@ -92,9 +92,7 @@ function scopeOf(session: Session, request: TaskManagementRequest): Scope | numb
     case SCST_CLEAR_TASK_SET:
     case SCST_LUN_RESET: {
       const nexus = session.nexusOf(request.lun);
-      return nexus === undefined
-        ? scopeOfLeavingLun(session, request)
-        : scopeOfLun(nexus, request);
+      return nexus === undefined ? scopeOfLeavingLun(session, request) : scopeOfLun(nexus, request);
     }
     case SCST_TARGET_RESET: {
       // As in SCST: the logical units that the initiator has, not all that the target has.

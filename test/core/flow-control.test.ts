@@ -85,7 +85,9 @@ describe("commands of one initiator at one LUN", () => {
     expect(bench.serve()).toEqual(["ALLOC_MEM", "EXEC"]);
     expect(sent.response?.sense).toBe(MISCOMPARE);
     const device = bench.program.device.device!;
-    expect([device.activeCount, device.internalCount, device.commandMemory.used]).toEqual([0, 0, 0]);
+    expect([device.activeCount, device.internalCount, device.commandMemory.used]).toEqual([
+      0, 0, 0,
+    ]);
   });
 
   test("a command that is refused has cost nothing", () => {
@@ -162,20 +164,23 @@ describe("memory of commands", () => {
     expect(bench.program.device.device!.commandMemory.used).toBe(0);
   });
 
-  test.each(["handler", "session", "abort"])("is given back, whatever ends a command: %s", (what) => {
-    const [bench, a] = Bench.ready();
-    const device = bench.program.device.device!;
-    const sent = [a.send(WRITE), a.send(READ)];
-    const kept = bench.program.drain();
-    expect(device.commandMemory.used).toBe(4096 + 512);
-    if (what === "handler") bench.program.device.close();
-    else if (what === "session") a.close();
-    else for (const { command } of sent) a.session.abort(command);
-    if (what !== "handler") for (const get of kept) bench.succeed(get);
-    bench.serve();
-    for (const { response } of sent) expect(response).toBeDefined();
-    expect([device.commandMemory.used, bench.core.commandMemory.used]).toEqual([0, 0]);
-  });
+  test.each(["handler", "session", "abort"])(
+    "is given back, whatever ends a command: %s",
+    (what) => {
+      const [bench, a] = Bench.ready();
+      const device = bench.program.device.device!;
+      const sent = [a.send(WRITE), a.send(READ)];
+      const kept = bench.program.drain();
+      expect(device.commandMemory.used).toBe(4096 + 512);
+      if (what === "handler") bench.program.device.close();
+      else if (what === "session") a.close();
+      else for (const { command } of sent) a.session.abort(command);
+      if (what !== "handler") for (const get of kept) bench.succeed(get);
+      bench.serve();
+      for (const { response } of sent) expect(response).toBeDefined();
+      expect([device.commandMemory.used, bench.core.commandMemory.used]).toEqual([0, 0]);
+    },
+  );
 });
 
 describe("the limits", () => {

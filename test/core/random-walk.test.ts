@@ -20,9 +20,10 @@ import {
   SCST_USER_FLUSH_CACHE,
   SCST_USER_PARSE,
 } from "../../src/protocol/scst/index.ts";
-import { Bench, type Initiator, NOTHING_LEFT, type Sent } from "../support/bench.ts";
+import type { Device } from "../../src/core/index.ts";
+import { Bench, type Initiator, NOTHING_LEFT, registerDisk, type Sent } from "../support/bench.ts";
 import { inquiry, read10, reportLuns, synchronizeCache10, write10 } from "../support/cdbs.ts";
-import type { GetCmdView } from "../support/raw-program.ts";
+import { type GetCmdView, RawProgram } from "../support/raw-program.ts";
 
 const REQUESTS = [
   { cdb: read10(0, 1), dataInLength: 512 },
@@ -70,8 +71,13 @@ const ACTS = [
   "hold",
   "manage",
   "close session",
+  "force close",
   "login",
   "lun",
+  "suspend",
+  "resume",
+  "depth",
+  "handler",
   "flush",
   "time",
 ] as const;
@@ -89,9 +95,15 @@ class Walk {
   /** What the handler has. */
   readonly taken: GetCmdView[] = [];
   managed = 0;
+  readonly #suspensions: (() => void)[] = [];
   #names = 0;
 
+  /** Devices whose handler was killed. */
+  readonly dead: Device[] = [];
+  readonly #opt: Readonly<Record<string, number>>;
+
   constructor(opt: Readonly<Record<string, number>>) {
+    this.#opt = opt;
     this.bench = Bench.withDisk({ opt });
     this.login();
   }
@@ -150,16 +162,24 @@ class Walk {
         initiator.manage(FUNCTIONS[which % FUNCTIONS.length] as number, { tag: which });
         break;
       case "close session":
+      case "force close":
         if (initiator === undefined) break;
         this.initiators.splice(this.initiators.indexOf(initiator), 1);
-        initiator.close();
+        if (name === "close session") initiator.close();
+        else initiator.session.forceClose(() => {});
+        break;
+      case "suspend":
+      case "resume":
+      case "depth":
+      case "handler":
+        this.#administer(name, which, attribute);
         break;
       case "login":
         this.login();
         break;
       case "lun":
         if (bench.target.luns.has(0)) bench.target.removeLun(0);
-        else bench.target.addLun(0, "disk");
+        else if (bench.core.devices.has("disk")) bench.target.addLun(0, "disk");
         break;
       case "flush":
         program.ioctl(SCST_USER_FLUSH_CACHE);
@@ -170,6 +190,42 @@ class Walk {
       default:
         break;
     }
+  }
+
+  #administer(name: string, which: number, attribute: number): void {
+    const { core } = this.bench;
+    switch (name) {
+      case "suspend":
+        if (!core.devices.has("disk")) break;
+        this.#suspensions.push(
+          core.suspend(() => {}, attribute === 0 ? {} : { device: "disk", timeoutMs: which * 500 }),
+        );
+        break;
+      case "resume":
+        this.#suspensions.pop()?.();
+        break;
+      case "depth": {
+        const queueDepth = core.devices.get("disk")?.queueDepth;
+        if (queueDepth === undefined) break;
+        queueDepth.max = 1 + which;
+        if (attribute === 0) queueDepth.adapt(this.bench.clock);
+        break;
+      }
+      default:
+        this.#killHandler();
+        break;
+    }
+  }
+
+  /** The handler dies and is started again: its LUNs come back. */
+  #killHandler(): void {
+    const { program } = this.bench;
+    const device = program.device.device!;
+    program.device.close();
+    this.taken.length = 0;
+    this.dead.push(device);
+    this.bench.program = new RawProgram(this.bench.core);
+    expect(registerDisk(this.bench.program, { opt: this.#opt })).toBe(0);
   }
 
   /** Lets go of what the driver holds back, as often as something comes. */
@@ -183,6 +239,7 @@ class Walk {
 
   /** The handler answers for all that it has, and for all that comes. */
   finish(): void {
+    for (const resume of this.#suspensions.splice(0)) resume();
     for (let rounds = 0; rounds < 100; rounds++) {
       this.release();
       let gets = [...this.taken.splice(0), ...this.bench.program.drain()];
@@ -206,6 +263,11 @@ class Walk {
     expect(this.sent.filter(({ response }) => response === undefined)).toHaveLength(0);
     expect(this.bench.driver.done).toHaveLength(this.managed);
     expect(this.bench.leftOver).toEqual(NOTHING_LEFT);
+    expect(this.bench.core.commandMemory.used).toBe(0);
+    const { device } = this.bench.program.device;
+    for (const { activeCount, internalCount, leaving } of [...this.dead, device!]) {
+      expect([activeCount, internalCount, leaving.size]).toEqual([0, 0, 0]);
+    }
   }
 }
 

@@ -184,7 +184,7 @@ export class Bench {
   readonly core: Core;
   readonly driver = new TestDriver();
   readonly target: Target;
-  readonly program: RawProgram;
+  program: RawProgram;
 
   constructor(options: BenchOptions = {}) {
     const { limits = {}, stateStore } = options;

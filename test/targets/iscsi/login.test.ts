@@ -251,3 +251,43 @@ describe("session reinstatement", () => {
     expect(server.server.sessionCount).toBe(2);
   });
 });
+
+describe("what the administrator takes away", () => {
+  test("a session: its connection is dropped, and it can log in again", async () => {
+    const server = new TestServer();
+    const initiator = server.connect();
+    initiator.logIn();
+    server.disk.holdExecution = true;
+    initiator.send(initiator.write(0, 1, {}, new Uint8Array(512)));
+    const [session] = server.server.targets.get(TARGET)!.sessions;
+    let closed = false;
+    session!.forceClose(() => {
+      closed = true;
+    });
+    await Promise.resolve();
+    expect(initiator.transport.closed).toBe(true);
+    server.disk.execute();
+    expect(closed).toBe(true);
+    expect([server.server.sessionCount, server.server.connectionCount]).toEqual([0, 0]);
+    expect(server.log.map(({ code }) => code)).toContain("ISCSI_FORCED_CLOSE");
+    expect(server.connect().logIn()[0]?.fields).toMatchObject({ status: 0 });
+  });
+
+  test("a target: its connections are dropped, and nobody finds it any more", async () => {
+    const server = new TestServer();
+    const initiator = server.connect();
+    initiator.logIn();
+    let gone = false;
+    server.core.closeTarget(server.server.targets.get(TARGET)!, () => {
+      gone = true;
+    });
+    await Promise.resolve();
+    expect([gone, initiator.transport.closed]).toEqual([true, true]);
+    expect([...server.server.targetNames()]).toEqual([]);
+    const late = server.connect();
+    late.send(late.login(TO_FULL_FEATURE, IDENTITY));
+    // Target not found (RFC 7143, "Status-Class and Status-Detail").
+    expect(statusOf(late)).toBe("203");
+    await server.server.close();
+  });
+});
