@@ -67,7 +67,7 @@ describe.each([
     }
     resume();
     a.send({ cdb: read10(4, 1), dataInLength: 512 });
-    const lbas = bench.program.drain().map(({ execCmd }) => Number(execCmd.lba));
+    const lbas = bench.program.drain().map(({ execCmd }) => execCmd.lba);
     expect(lbas).toEqual([0, 1, 2, 3, 4]);
   });
 

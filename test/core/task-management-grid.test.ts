@@ -280,43 +280,43 @@ const CELLS = {
 type Cell = keyof typeof CELLS;
 
 const OWN = `
-                                                 AT    ATS   CTS   CACA  LUR   TR    NLS   AATS  NL    AAT
-INIT_WAIT, suspended                             ends  ends  ends  -     ends  ends  ends  ends  ends  ends
-PARSE, queued                                    ends  ends  ends  -     ends  ends  ends  ends  ends  ends
-PARSE, at the handler                            held  held  held  -     held  held  held  held  held  held
-PREPARE_SPACE, queued                            ends  ends  ends  -     ends  ends  ends  ends  ends  ends
-PREPARE_SPACE, at the handler                    held  held  held  -     held  held  held  held  held  held
-DATA_WAIT                                        ends  ends  ends  -     ends  ends  ends  ends  ends  ends
-EXEC_CHECK, behind another                       ends  ends  ends  -     ends  ends  ends  ends  ends  ends
-EXEC_CHECK, excluded                             ends  ends  ends  -     ends  ends  ends  ends  ends  ends
-LOCAL_EXEC, COMPARE AND WRITE reads              held  held  held  -     held  held  held  held  held  held
-LOCAL_EXEC, COMPARE AND WRITE writes             held  held  held  -     held  held  held  held  held  held
-LOCAL_EXEC, EXTENDED COPY looks for its devices  held  held  held  -     held  held  held  held  held  held
-EXEC_WAIT, queued                                ends  ends  ends  -     ends  ends  ends  ends  ends  ends
-EXEC_WAIT, at the handler                        held  held  held  -     held  held  held  held  held  held
-EXEC_WAIT, WRITE SAME by the core                held  held  held  -     held  held  held  held  held  held
-XMIT_WAIT                                        sent  sent  sent  -     sent  sent  sent  sent  sent  sent
-FINISHED, ON_FREE_CMD at the handler             sent  sent  sent  -     sent  sent  sent  sent  sent  sent
+                                                 AT   ATS  CTS  CACA LUR  TR   NLS  AATS NL   AAT
+INIT_WAIT, suspended                             ends ends ends -    ends ends ends ends ends ends
+PARSE, queued                                    ends ends ends -    ends ends ends ends ends ends
+PARSE, at the handler                            held held held -    held held held held held held
+PREPARE_SPACE, queued                            ends ends ends -    ends ends ends ends ends ends
+PREPARE_SPACE, at the handler                    held held held -    held held held held held held
+DATA_WAIT                                        ends ends ends -    ends ends ends ends ends ends
+EXEC_CHECK, behind another                       ends ends ends -    ends ends ends ends ends ends
+EXEC_CHECK, excluded                             ends ends ends -    ends ends ends ends ends ends
+LOCAL_EXEC, COMPARE AND WRITE reads              held held held -    held held held held held held
+LOCAL_EXEC, COMPARE AND WRITE writes             held held held -    held held held held held held
+LOCAL_EXEC, EXTENDED COPY looks for its devices  held held held -    held held held held held held
+EXEC_WAIT, queued                                ends ends ends -    ends ends ends ends ends ends
+EXEC_WAIT, at the handler                        held held held -    held held held held held held
+EXEC_WAIT, WRITE SAME by the core                held held held -    held held held held held held
+XMIT_WAIT                                        sent sent sent -    sent sent sent sent sent sent
+FINISHED, ON_FREE_CMD at the handler             sent sent sent -    sent sent sent sent sent sent
 `;
 
 const OTHER = `
-                                                 AT    ATS   CTS   CACA  LUR   TR    NLS   AATS  NL    AAT
-INIT_WAIT, suspended                             none  -     ends  -     ends  ends  -     -     ends  ends
-PARSE, queued                                    none  -     ends  -     ends  ends  -     -     ends  ends
-PARSE, at the handler                            none  -     held  -     held  held  -     -     held  held
-PREPARE_SPACE, queued                            none  -     ends  -     ends  ends  -     -     ends  ends
-PREPARE_SPACE, at the handler                    none  -     held  -     held  held  -     -     held  held
-DATA_WAIT                                        none  -     ends  -     ends  ends  -     -     ends  ends
-EXEC_CHECK, behind another                       none  -     ends  -     ends  ends  -     -     ends  ends
-EXEC_CHECK, excluded                             none  -     ends  -     ends  ends  -     -     ends  ends
-LOCAL_EXEC, COMPARE AND WRITE reads              none  -     held  -     held  held  -     -     held  held
-LOCAL_EXEC, COMPARE AND WRITE writes             none  -     held  -     held  held  -     -     held  held
-LOCAL_EXEC, EXTENDED COPY looks for its devices  none  -     held  -     held  held  -     -     held  held
-EXEC_WAIT, queued                                none  -     ends  -     ends  ends  -     -     ends  ends
-EXEC_WAIT, at the handler                        none  -     held  -     held  held  -     -     held  held
-EXEC_WAIT, WRITE SAME by the core                none  -     held  -     held  held  -     -     held  held
-XMIT_WAIT                                        none  -     -     -     -     -     -     -     sent  -
-FINISHED, ON_FREE_CMD at the handler             none  -     -     -     -     -     -     -     sent  -
+                                                 AT   ATS  CTS  CACA LUR  TR   NLS  AATS NL   AAT
+INIT_WAIT, suspended                             none -    ends -    ends ends -    -    ends ends
+PARSE, queued                                    none -    ends -    ends ends -    -    ends ends
+PARSE, at the handler                            none -    held -    held held -    -    held held
+PREPARE_SPACE, queued                            none -    ends -    ends ends -    -    ends ends
+PREPARE_SPACE, at the handler                    none -    held -    held held -    -    held held
+DATA_WAIT                                        none -    ends -    ends ends -    -    ends ends
+EXEC_CHECK, behind another                       none -    ends -    ends ends -    -    ends ends
+EXEC_CHECK, excluded                             none -    ends -    ends ends -    -    ends ends
+LOCAL_EXEC, COMPARE AND WRITE reads              none -    held -    held held -    -    held held
+LOCAL_EXEC, COMPARE AND WRITE writes             none -    held -    held held -    -    held held
+LOCAL_EXEC, EXTENDED COPY looks for its devices  none -    held -    held held -    -    held held
+EXEC_WAIT, queued                                none -    ends -    ends ends -    -    ends ends
+EXEC_WAIT, at the handler                        none -    held -    held held -    -    held held
+EXEC_WAIT, WRITE SAME by the core                none -    held -    held held -    -    held held
+XMIT_WAIT                                        none -    -    -    -    -    -    -    sent -
+FINISHED, ON_FREE_CMD at the handler             none -    -    -    -    -    -    -    sent -
 `;
 
 interface Row {

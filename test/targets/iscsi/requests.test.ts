@@ -160,6 +160,7 @@ describe("CmdSN", () => {
   test("MaxCmdSN moves on when commands are over", () => {
     const { server, initiator } = openSession();
     server.disk.holdExecution = true;
+    server.disk.queueDepth.max = 256;
     const first = initiator.cmdSn;
     for (let i = 0; i < 130; i++) initiator.send(initiator.read(0, 1));
     expect(server.disk.waitingForExecution).toHaveLength(128);
