@@ -5,7 +5,7 @@ import { CommandMemory, type FlowLimits, flowLimits } from "./flow-control.ts";
 import { proceed } from "./life-cycle.ts";
 import { type Log, noLog } from "./log.ts";
 import type { StateStore } from "./reservations/state-store.ts";
-import { SUSPEND_TIMEOUT_MS, whenAllIdle } from "./suspension.ts";
+import { checkTimeout, SUSPEND_TIMEOUT_MS, whenAllIdle } from "./suspension.ts";
 import { Target, type TargetOptions } from "./target.ts";
 
 export interface CoreOptions {
@@ -43,7 +43,7 @@ export class Core {
   readonly log: Log;
   readonly stateStore: StateStore | undefined;
   /** Of all devices together. */
-  readonly commandMemory: CommandMemory;
+  readonly commandMemory = new CommandMemory();
   readonly #limits: Required<FlowLimits>;
   readonly #devices = new Map<string, Device>();
   readonly #targets = new Map<string, Target>();
@@ -60,7 +60,7 @@ export class Core {
     this.log = options.log ?? noLog;
     this.stateStore = options.stateStore;
     this.#limits = flowLimits(options.limits);
-    this.commandMemory = new CommandMemory(this.#limits.commandMemoryMax);
+    this.commandMemory.max = this.#limits.commandMemoryMax;
   }
 
   /**
@@ -160,10 +160,11 @@ export class Core {
    * management goes on, for it may be what ends a command.
    *
    * @returns ends the suspension; the second call and all later ones do nothing
-   * @throws UsageError DEVICE_UNKNOWN
+   * @throws UsageError DEVICE_UNKNOWN, SUSPEND_TIMEOUT
    */
   suspend(done: (idle: boolean) => void, options: SuspendOptions = {}): () => void {
     const { device, timeoutMs = SUSPEND_TIMEOUT_MS } = options;
+    checkTimeout(timeoutMs);
     const one = device === undefined ? undefined : this.deviceOf(device);
     const devices = () => (one === undefined ? [...this.#devices.values()] : [one]);
     if (one === undefined) this.#suspendCount++;

@@ -1,7 +1,7 @@
 import { executingAt } from "./abort.ts";
 import type { Command } from "./command.ts";
 import { Exclusion } from "./exclusion.ts";
-import { CommandMemory } from "./flow-control.ts";
+import { checkLimit, CommandMemory } from "./flow-control.ts";
 import type { Nexus } from "./nexus.ts";
 import { QueueDepth } from "./queue-depth.ts";
 import { Reservations } from "./reservations/reservations.ts";
@@ -36,11 +36,10 @@ export abstract class Device {
   activeCount = 0;
   /** How many of them are the core's own. */
   internalCount = 0;
-  /** How many commands of initiators the device may have at once. */
-  commandsMax = Infinity;
+  #commandsMax = Infinity;
   /** The same of each I_T_L nexus, fixed or adapting. */
   readonly queueDepth = new QueueDepth(() => executingAt(this));
-  readonly commandMemory = new CommandMemory(Infinity);
+  readonly commandMemory = new CommandMemory();
   /** Where new commands wait while the device is suspended. */
   readonly suspension = new Suspension(() => this.activeCount);
 
@@ -55,6 +54,16 @@ export abstract class Device {
     this.type = type;
     this.blockSize = blockSize;
     this.reservations = new Reservations(store === undefined ? { name } : { name, store });
+  }
+
+  /** How many commands of initiators the device may have at once. */
+  get commandsMax(): number {
+    return this.#commandsMax;
+  }
+
+  /** @throws UsageError LIMIT */
+  set commandsMax(max: number) {
+    this.#commandsMax = checkLimit("commandsMax", max);
   }
 
   /** Who reads the CDBs: the core, the device, or the device where the core can't. */

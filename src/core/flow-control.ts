@@ -6,7 +6,7 @@ import { UsageError } from "../protocol/errors.ts";
 import { STATUS } from "../protocol/scsi/index.ts";
 import type { Command } from "./command.ts";
 import type { Nexus } from "./nexus.ts";
-import { QUEUE_DEPTH_DEFAULT } from "./queue-depth.ts";
+import { checkQueueDepth, QUEUE_DEPTH_DEFAULT } from "./queue-depth.ts";
 
 const GIBIBYTE = 2 ** 30;
 
@@ -30,33 +30,39 @@ const DEVICE_PART = 2 / 5;
 /**
  * The limits with their defaults.
  *
- * @throws UsageError LIMIT when one is not 1 or more
+ * @throws UsageError QUEUE_DEPTH, LIMIT
  */
 export function flowLimits(options: FlowLimits = {}): Required<FlowLimits> {
   const { commandMemoryMax = GIBIBYTE } = options;
-  const limits = {
-    queueDepthMax: options.queueDepthMax ?? QUEUE_DEPTH_DEFAULT,
-    deviceCommandsMax: options.deviceCommandsMax ?? Infinity,
-    commandMemoryMax,
-    deviceCommandMemoryMax:
-      options.deviceCommandMemoryMax ?? Math.max(1, Math.floor(commandMemoryMax * DEVICE_PART)),
+  const ofDevice = Math.max(1, Math.floor(commandMemoryMax * DEVICE_PART));
+  const { deviceCommandsMax = Infinity, deviceCommandMemoryMax = ofDevice } = options;
+  return {
+    queueDepthMax: checkQueueDepth(options.queueDepthMax ?? QUEUE_DEPTH_DEFAULT),
+    deviceCommandsMax: checkLimit("deviceCommandsMax", deviceCommandsMax),
+    commandMemoryMax: checkLimit("commandMemoryMax", commandMemoryMax),
+    deviceCommandMemoryMax: checkLimit("deviceCommandMemoryMax", deviceCommandMemoryMax),
     dynamicQueueDepth: options.dynamicQueueDepth ?? false,
   };
-  for (const [name, value] of Object.entries(limits)) {
-    if (typeof value === "number" && !(value >= 1)) {
-      throw new UsageError("LIMIT", `${name} ${value}: it must be 1 or more`);
-    }
-  }
-  return limits;
+}
+
+/** @throws UsageError LIMIT when it is less than 1, or no number; Infinity is none. */
+export function checkLimit(name: string, limit: number): number {
+  if (limit >= 1) return limit;
+  throw new UsageError("LIMIT", `${name} ${limit}: it must be 1 or more`);
 }
 
 /** Bytes of command data: those of commands under way, and how many there may be. */
 export class CommandMemory {
   used = 0;
-  max: number;
+  #max = Infinity;
 
-  constructor(max: number) {
-    this.max = max;
+  get max(): number {
+    return this.#max;
+  }
+
+  /** @throws UsageError LIMIT */
+  set max(max: number) {
+    this.#max = checkLimit("command memory", max);
   }
 }
 

@@ -7,6 +7,15 @@ export const QUEUE_DEPTH_DEFAULT = 64;
 /** How high that may be set. */
 export const QUEUE_DEPTH_MAX = 65_535;
 
+/** @throws UsageError QUEUE_DEPTH */
+export function checkQueueDepth(depth: number): number {
+  if (Number.isInteger(depth) && depth >= 1 && depth <= QUEUE_DEPTH_MAX) return depth;
+  throw new UsageError(
+    "QUEUE_DEPTH",
+    `a queue depth of ${depth}: it must be a whole number from 1 to ${QUEUE_DEPTH_MAX}`,
+  );
+}
+
 /** How much older than noted the begin of an execution may be. */
 const TICK_MS = 100;
 
@@ -69,13 +78,7 @@ export class QueueDepth {
 
   /** @throws UsageError QUEUE_DEPTH when it is not a whole number from 1 to 65,535 */
   set max(max: number) {
-    if (!Number.isInteger(max) || max < 1 || max > QUEUE_DEPTH_MAX) {
-      throw new UsageError(
-        "QUEUE_DEPTH",
-        `a queue depth of ${max}: it must be a whole number from 1 to ${QUEUE_DEPTH_MAX}`,
-      );
-    }
-    this.#max = max;
+    this.#max = checkQueueDepth(max);
     this.#current = this.adapts ? Math.min(this.#current, max) : max;
   }
 

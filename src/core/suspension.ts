@@ -1,3 +1,4 @@
+import { UsageError } from "../protocol/errors.ts";
 import type { Clock, Timer } from "./clock.ts";
 import type { Command } from "./command.ts";
 import { COMMAND_STATE } from "./command-state.ts";
@@ -5,6 +6,18 @@ import type { Device } from "./device.ts";
 
 /** SCST waits as long for commands to end before it gives up. */
 export const SUSPEND_TIMEOUT_MS = 90_000;
+
+/** What timers can do. */
+const SUSPEND_TIMEOUT_MS_MAX = 2 ** 31 - 1;
+
+/** @throws UsageError SUSPEND_TIMEOUT */
+export function checkTimeout(timeoutMs: number): void {
+  if (timeoutMs >= 0 && timeoutMs <= SUSPEND_TIMEOUT_MS_MAX) return;
+  throw new UsageError(
+    "SUSPEND_TIMEOUT",
+    `${timeoutMs} ms: it must be from 0 to ${SUSPEND_TIMEOUT_MS_MAX}`,
+  );
+}
 
 /** Commands that wait until their device may begin new ones again. */
 export class Suspension {

@@ -196,9 +196,22 @@ describe("the limits", () => {
     ["no commands", { deviceCommandsMax: 0 }],
     ["no memory", { commandMemoryMax: 0 }],
     ["no number", { deviceCommandMemoryMax: NaN }],
-    ["no depth", { queueDepthMax: 0 }],
   ])("%s is refused", (_title, limits) => {
     expect(() => createCore({ limits })).toThrow(expect.objectContaining({ code: "LIMIT" }));
+  });
+
+  test("a queue depth that is none is refused", () => {
+    const depth = () => createCore({ limits: { queueDepthMax: 1.5 } });
+    expect(depth).toThrow(expect.objectContaining({ code: "QUEUE_DEPTH" }));
+  });
+
+  test.each([0, -1, NaN])("%d of a device is refused, and changes nothing", (max) => {
+    const [bench] = Bench.ready();
+    const device = bench.program.device.device!;
+    const wrong = expect.objectContaining({ code: "LIMIT" });
+    expect(() => (device.commandsMax = max)).toThrow(wrong);
+    expect(() => (device.commandMemory.max = max)).toThrow(wrong);
+    expect(device.commandsMax).toBe(Infinity);
   });
 });
 

@@ -258,6 +258,13 @@ describe("of several devices", () => {
     expect(sent.response?.sense).toBe("6/29/00");
   });
 
+  test.each([-1, NaN, Infinity, 2 ** 31])("a time limit of %d ms is none", (timeoutMs) => {
+    const { bench } = two();
+    expect(() => suspend(bench, { timeoutMs })).toThrow(
+      expect.objectContaining({ code: "SUSPEND_TIMEOUT" }),
+    );
+  });
+
   test("one that is not there can't be suspended", () => {
     const { bench } = two();
     expect(() => suspend(bench, { device: "third" })).toThrow(
