@@ -3,8 +3,10 @@ import { describe, expect, test } from "vitest";
 import { MemoryStateStore } from "../../src/core/reservations/state-store.ts";
 import { SCST_ABORT_TASK_SET } from "../../src/protocol/scst/index.ts";
 import { PERSISTENT_RESERVE_OUT, STATUS } from "../../src/protocol/scsi/index.ts";
-import { Bench, type Initiator, registerDisk, type Sent } from "../support/bench.ts";
+import { good, loopbackChannel, registerDevice } from "../../src/sdk/index.ts";
+import { Bench, type Initiator, registerDisk, senseText, type Sent } from "../support/bench.ts";
 import { inquiry, read10, write10 } from "../support/cdbs.ts";
+import { handlerOf, readyDevice } from "../support/device.ts";
 import { RawProgram } from "../support/raw-program.ts";
 
 const READ = { cdb: read10(0, 1), dataInLength: 512 };
@@ -173,6 +175,29 @@ describe("a device that comes back", () => {
       expect(own?.response?.status).toBe(STATUS.GOOD);
       expect(others?.response?.status).toBe(aptpl ? STATUS.RESERVATION_CONFLICT : STATUS.GOOD);
     }
+  });
+
+  test("through the SDK: the same handler, registered again, has its sessions again", async () => {
+    let executed = 0;
+    const handler = handlerOf({
+      exec: () => {
+        executed++;
+        return good;
+      },
+    });
+    const { core, device, initiator } = await readyDevice(handler);
+    const read = async () => {
+      const { status, sense } = await initiator.execute({ cdb: READ.cdb, dataInLength: 512 });
+      return status === STATUS.GOOD ? "GOOD" : senseText(sense);
+    };
+    expect(await read()).toBe("GOOD");
+    await device.close();
+    expect(await read()).toBe(GONE);
+    const second = await registerDevice(loopbackChannel(core), "disk", handler);
+    const heard = [await read(), await read(), await read()];
+    expect(heard).toEqual([POWER_ON, LUNS_CHANGED, "GOOD"]);
+    expect(executed).toBe(2);
+    await second.close();
   });
 
   test("a hundred times: nothing is left of the others", () => {

@@ -166,3 +166,19 @@ test("two targets have their own LUNs of the same device", async () => {
   ].map(({ sense }) => senseText(sense));
   expect(senses).toEqual(["5/25/00", "6/29/00", "5/25/00"]);
 });
+
+describe("a target that is closed", () => {
+  test("ends its sessions: commands are aborted, those to come at once", async () => {
+    const gate = new Gate();
+    const { core, target, initiator } = await readyDevice(handlerOf({ exec: gate.hold }));
+    const running = initiator.execute(READ);
+    const closed = target.close();
+    expect(initiator.closed).toBe(true);
+    expect((await initiator.execute(READ)).aborted).toBe(true);
+    gate.openAll();
+    expect((await running).aborted).toBe(true);
+    await closed;
+    expect([...core.targets.keys()]).toEqual([]);
+    expect((await initiator.execute(READ)).aborted).toBe(true);
+  });
+});
