@@ -14,7 +14,7 @@ export type { CommandMemory, FlowLimits } from "./flow-control.ts";
 export type { InitiatorGroup } from "./initiator-group.ts";
 export { type Log, type LogEntry, noLog } from "./log.ts";
 export type { Nexus } from "./nexus.ts";
-export type { QueueDepth } from "./queue-depth.ts";
+export type { Execution, QueueDepth } from "./queue-depth.ts";
 export type { StateStore } from "./reservations/state-store.ts";
 export type { Session } from "./session.ts";
 export type { Target, TargetOptions } from "./target.ts";
