@@ -20,6 +20,8 @@ async function gated() {
   const fixture = await readyDevice(
     handlerOf({ exec: (command) => (command.cdb[0] === 0x28 ? gate.hold(command) : good) }),
   );
+  // More than an initiator may have unless it is said.
+  fixture.core.devices.get("disk")!.queueDepth.max = 500;
   return { ...fixture, gate };
 }
 
