@@ -60,7 +60,7 @@ export class Suspension {
       if (command === undefined) break;
       proceed(command);
     }
-    this.active = this.#count > 0 || this.#held.length > 0;
+    this.active = this.#count > 0;
   }
 
   /** The device is gone: nobody will resume it. */

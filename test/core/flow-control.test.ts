@@ -85,6 +85,8 @@ describe("commands of one initiator at one LUN", () => {
     expect(bench.serve()).toEqual(["ALLOC_MEM", "EXEC"]);
     expect(sent.response?.sense).toBe(MISCOMPARE);
     const device = bench.program.device.device!;
+    const { activeCount, internalCount } = a.session.nexusOf(0)!;
+    expect([activeCount, internalCount]).toEqual([0, 0]);
     expect([device.activeCount, device.internalCount, device.commandMemory.used]).toEqual([
       0, 0, 0,
     ]);
