@@ -39,7 +39,9 @@ export function refusedByAca(command: Command): boolean {
     return true;
   }
   if (taskSet.aca === nexus) {
-    if (taskAttribute === SCST_CMD_QUEUE_ACA && !taskSet.hasAcaCommand) return false;
+    // SPC-5, "TMF_ONLY bit": then only task management gets out of the condition.
+    const allowed = !taskSet.hasAcaCommand && !device.taskManagementFunctionsOnly;
+    if (taskAttribute === SCST_CMD_QUEUE_ACA && allowed) return false;
     command.setStatus(STATUS.ACA_ACTIVE);
     return true;
   }

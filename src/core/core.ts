@@ -189,6 +189,16 @@ export class Core {
     return resume;
   }
 
+  /** Tells every initiator of the device that its INQUIRY data have changed. */
+  inquiryDataChanged(device: Device | string): void {
+    this.enter();
+    try {
+      this.deviceOf(device).inquiryDataChanged();
+    } finally {
+      this.leave();
+    }
+  }
+
   addTarget(options: TargetOptions): Target {
     const { name } = options;
     if (this.#targets.has(name)) {

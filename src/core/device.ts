@@ -1,4 +1,5 @@
 import { executingAt } from "./abort.ts";
+import { SENSE } from "../protocol/scsi/index.ts";
 import type { Command } from "./command.ts";
 import { Exclusion } from "./exclusion.ts";
 import { checkLimit, CommandMemory } from "./flow-control.ts";
@@ -31,6 +32,8 @@ export abstract class Device {
   readonly taskSet = new TaskSet();
   /** Commands that may not run beside others. */
   readonly exclusion = new Exclusion();
+  /** Grows when the inquiry data change: what was read of them before counts no more. */
+  inquiryDataVersion = 0;
 
   /** How many commands are between the check of their LUN and their end. */
   activeCount = 0;
@@ -66,6 +69,12 @@ export abstract class Device {
     this.#commandsMax = checkLimit("commandsMax", max);
   }
 
+  /** The standard INQUIRY data or a VPD page is another one: every initiator is told. */
+  inquiryDataChanged(): void {
+    this.inquiryDataVersion++;
+    for (const nexus of this.nexuses) nexus.tell(SENSE.INQUIRY_DATA_HAS_CHANGED);
+  }
+
   /** Who reads the CDBs: the core, the device, or the device where the core can't. */
   abstract readonly parsedBy: ParsedBy;
   /** Control mode page D_SENSE: the core's own sense is in descriptor format. */
@@ -83,6 +92,11 @@ export abstract class Device {
   abstract readonly queueErrorManagement: number;
   /** The handler sees to the order of its commands itself. */
   abstract readonly ownOrderManagement: boolean;
+
+  /** Control mode page TMF_ONLY: during an ACA condition there are no ACA commands. */
+  get taskManagementFunctionsOnly(): boolean {
+    return false;
+  }
 
   /** The handler hears of each PERSISTENT RESERVE OUT that changed something. */
   abstract readonly persistentReserveNotifications: boolean;

@@ -1,5 +1,6 @@
 export type { AccessGroup, LunEntry, LunOptions, VacantLun } from "./access-group.ts";
 export type { AddressMethod } from "./address-method.ts";
+export type { AsyncEvent } from "./async-event.ts";
 export { type Clock, systemClock, type Timer } from "./clock.ts";
 export { Command } from "./command.ts";
 export {

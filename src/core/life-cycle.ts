@@ -39,6 +39,7 @@ import {
   reservationOutcome,
 } from "./reservation-commands.ts";
 import type { ReservationOutcome } from "./reservations/outcome.ts";
+import { requeueUnitAttention, tellParametersChanged } from "./unit-attention-delivery.ts";
 
 const COMPARE_AND_WRITE = 0x89;
 
@@ -345,6 +346,7 @@ export function localEvent(command: Command): SenseCondition | undefined {
 export function executed(command: Command): void {
   if (command.beganAt >= 0) command.nexus!.device.queueDepth.ends(command);
   command.moveTo(S.DEV_DONE);
+  if ((command.opFlags & SCST_SERIALIZED) !== 0) tellParametersChanged(command);
   respond(command);
 }
 
@@ -419,6 +421,7 @@ function residualOf(command: Command): number {
 /** FINISHED: the response left, or did not. */
 export function finish(command: Command, delivered: boolean): void {
   command.deliveryFailed = !delivered;
+  if (!delivered) requeueUnitAttention(command);
   command.moveTo(S.FINISHED);
   const { nexus } = command;
   if (nexus === undefined || nexus.device.free(command)) freed(command);

@@ -1,4 +1,5 @@
 import { SENSE, type SenseCondition } from "../protocol/scsi/index.ts";
+import { tellByEvent } from "./async-event.ts";
 import type { Device } from "./device.ts";
 import type { ReservationNexus } from "./reservations/nexus.ts";
 import type { Session } from "./session.ts";
@@ -42,6 +43,11 @@ export class Nexus implements ReservationNexus {
 
   establish(condition: SenseCondition): void {
     this.unitAttentions.add(condition);
+  }
+
+  /** Tells the initiator by an asynchronous event where its target driver can, else as above. */
+  tell(condition: SenseCondition): void {
+    if (!tellByEvent(this.session, this.lun, condition)) this.establish(condition);
   }
 
   /**

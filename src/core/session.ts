@@ -2,6 +2,7 @@ import { SENSE, type SenseCondition } from "../protocol/scsi/index.ts";
 import { SCST_MAX_EXTERNAL_NAME } from "../protocol/scst/index.ts";
 import { abortCommands } from "./abort.ts";
 import type { AccessGroup, LunEntry } from "./access-group.ts";
+import { tellByEvent } from "./async-event.ts";
 import { Command } from "./command.ts";
 import { COMMAND_STATE } from "./command-state.ts";
 import type { Core } from "./core.ts";
@@ -163,14 +164,15 @@ export class Session {
 
   #tellChanges(): void {
     const replaced = this.#replaced.splice(0);
-    if (this.#begun && this.#lunsChanged) {
+    const changed = SENSE.REPORTED_LUNS_DATA_HAS_CHANGED;
+    if (this.#begun && this.#lunsChanged && !tellByEvent(this, 0, changed)) {
       for (const { unitAttentions } of this.nexuses.values()) {
-        unitAttentions.add(SENSE.REPORTED_LUNS_DATA_HAS_CHANGED);
+        unitAttentions.add(changed);
       }
     }
     this.#lunsChanged = false;
     if (!this.#begun) return;
-    for (const nexus of replaced) nexus.unitAttentions.add(SENSE.INQUIRY_DATA_HAS_CHANGED);
+    for (const nexus of replaced) nexus.tell(SENSE.INQUIRY_DATA_HAS_CHANGED);
   }
 
   /** The initiator knows: none of its LUNs needs to tell it. */

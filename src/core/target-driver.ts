@@ -1,3 +1,4 @@
+import type { AsyncEvent } from "./async-event.ts";
 import type { Command } from "./command.ts";
 import type { Session } from "./session.ts";
 import type { TaskManagementRequest } from "./task-management.ts";
@@ -34,4 +35,11 @@ export interface TargetDriver {
    * by its commands, which end without a response.
    */
   closeSession?(session: Session): void;
+
+  /**
+   * Something changed that the initiator should know without asking. True when the driver tells
+   * it: no unit attention waits then. A driver without this, or one that says false, has its
+   * initiators find the unit attention.
+   */
+  asyncEvent?(event: AsyncEvent): boolean;
 }

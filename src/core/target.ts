@@ -22,6 +22,11 @@ export interface TargetOptions {
   readonly transportVersion?: number;
   /** Default: "peripheral", where a LUN above 255 is written flat all the same. */
   readonly addressMethod?: AddressMethod;
+  /**
+   * Whether the driver is asked to tell of changes by itself ({@link TargetDriver.asyncEvent}).
+   * Default: true.
+   */
+  readonly asyncEvents?: boolean;
 }
 
 /**
@@ -34,6 +39,8 @@ export class Target {
   readonly driver: TargetDriver;
   readonly transportVersion: number;
   readonly addressMethod: AddressMethod;
+  /** False: initiators hear of changes as unit attentions, whatever the driver can. */
+  asyncEvents: boolean;
   readonly relativeTargetPortIdentifier: number;
   /** It is going away: no session can be opened. */
   closing = false;
@@ -47,6 +54,7 @@ export class Target {
     this.driver = options.driver;
     this.transportVersion = options.transportVersion ?? 0;
     this.addressMethod = options.addressMethod ?? "peripheral";
+    this.asyncEvents = options.asyncEvents ?? true;
     this.relativeTargetPortIdentifier = relativeTargetPortIdentifier;
     if (!Object.hasOwn(ADDRESS_METHOD, this.addressMethod)) {
       throw new UsageError(

@@ -418,7 +418,7 @@ function endedMeanwhile(userCommand: UserCommand): boolean {
 function capacityChanged(backend: UserBackend): number {
   if (backend.type !== DEVICE_TYPE.DISK) return -ERRNO.EINVAL;
   for (const nexus of backend.nexuses) {
-    nexus.unitAttentions.add(SENSE.CAPACITY_DATA_HAS_CHANGED);
+    nexus.tell(SENSE.CAPACITY_DATA_HAS_CHANGED);
   }
   return 0;
 }

@@ -12,6 +12,7 @@ export {
   LocalInitiator,
   type LocalRequest,
   type LocalResponse,
+  type LocalEvent,
   LocalTarget,
   type LocalTask,
 } from "./local/index.ts";

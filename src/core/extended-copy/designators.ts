@@ -21,8 +21,8 @@ const IN_FLIGHT_MAX = 8;
 
 type Designator = Pick<Cscd, "codeSet" | "association" | "designatorType" | "designator">;
 
-/** Of the logical units themselves; asked for once in a device's life. */
-const known = new WeakMap<Device, readonly Designator[]>();
+/** Of the logical units themselves; asked for again when the inquiry data have changed. */
+const known = new WeakMap<Device, { version: number; designators: readonly Designator[] }>();
 
 /**
  * Asks every device of `parent`'s session that has not been asked yet; then `done`. Stops when
@@ -47,7 +47,8 @@ export function findByDesignator(asking: Nexus, wanted: Designator): Nexus | und
 }
 
 function matches(device: Device, wanted: Designator): boolean {
-  return known.get(device)?.some((each) => equal(each, wanted)) === true;
+  const { designators = [] } = known.get(device) ?? {};
+  return designators.some((each) => equal(each, wanted));
 }
 
 function equal(a: Designator, b: Designator): boolean {
@@ -64,6 +65,7 @@ class DesignatorReader implements InternalOwner {
   readonly #parent: Command;
   readonly #done: () => void;
   readonly #unknown: Nexus[];
+  readonly #versions = new Map<Device, number>();
   #inFlight = 0;
 
   constructor(parent: Command, done: () => void) {
@@ -71,7 +73,8 @@ class DesignatorReader implements InternalOwner {
     this.#done = done;
     const byDevice = new Map<Device, Nexus>();
     for (const nexus of parent.session.nexuses.values()) {
-      if (!known.has(nexus.device)) byDevice.set(nexus.device, nexus);
+      const { device } = nexus;
+      if (known.get(device)?.version !== device.inquiryDataVersion) byDevice.set(device, nexus);
     }
     this.#unknown = [...byDevice.values()];
   }
@@ -88,7 +91,9 @@ class DesignatorReader implements InternalOwner {
     if (this.#inFlight === 0) this.#done();
   }
 
-  #ask({ lun }: Nexus): void {
+  #ask({ lun, device }: Nexus): void {
+    // They may change while they are being read.
+    this.#versions.set(device, device.inquiryDataVersion);
     const cdb = Inquiry.encode({
       operationCode: INQUIRY,
       evpd: true,
@@ -107,7 +112,9 @@ class DesignatorReader implements InternalOwner {
     const { nexus } = command;
     // Whoever has no answer now is asked again next time.
     if (nexus !== undefined && !command.aborted && command.status === STATUS.GOOD) {
-      known.set(nexus.device, designatorsIn(command.data.subarray(0, command.responseLength)));
+      const version = this.#versions.get(nexus.device)!;
+      const designators = designatorsIn(command.data.subarray(0, command.responseLength));
+      known.set(nexus.device, { version, designators });
     }
     this.#inFlight--;
     if (this.#inFlight === 0) this.run();

@@ -114,6 +114,10 @@ export class UserBackend extends Device {
     return this.#options.qerr;
   }
 
+  override get taskManagementFunctionsOnly(): boolean {
+    return this.#options.tmfOnly !== 0;
+  }
+
   override get ownOrderManagement(): boolean {
     return this.#options.hasOwnOrderMgmt !== 0;
   }

@@ -1,18 +1,30 @@
 import type {
+  AsyncEvent,
   Command,
   Core,
+  Session,
   Target,
   TargetDriver,
   TaskManagementRequest,
 } from "../../core/index.ts";
+import type { SenseCondition } from "../../protocol/scsi/index.ts";
 import { LocalInitiator } from "./local-initiator.ts";
 import type { LocalTask } from "./local-task.ts";
+
+/** What an initiator in this process is told without asking. */
+export interface LocalEvent {
+  /** The logical unit; 0 where it is about all of them. */
+  readonly lun: number;
+  /** What would else have been a unit attention. */
+  readonly sense: SenseCondition;
+}
 
 /** A target in this process: tests and tools are its initiators. */
 export class LocalTarget implements TargetDriver {
   readonly name = "local";
   readonly #core: Core;
   readonly #target: Target;
+  readonly #listeners = new WeakMap<Session, (event: LocalEvent) => void>();
 
   constructor(core: Core, name: string, transportVersion = 0) {
     this.#core = core;
@@ -28,9 +40,26 @@ export class LocalTarget implements TargetDriver {
     this.#target.removeLun(lun);
   }
 
-  /** A new session: an I_T nexus with every LUN of the target. */
-  connect(initiatorName: string): LocalInitiator {
-    return new LocalInitiator(this.#target.openSession({ initiatorName }));
+  /**
+   * A new session: an I_T nexus with every LUN of the target.
+   *
+   * @param options.onEvent is told of changes, in a later turn, instead of unit attentions
+   */
+  connect(
+    initiatorName: string,
+    options: { onEvent?: (event: LocalEvent) => void } = {},
+  ): LocalInitiator {
+    const session = this.#target.openSession({ initiatorName });
+    if (options.onEvent !== undefined) this.#listeners.set(session, options.onEvent);
+    return new LocalInitiator(session);
+  }
+
+  asyncEvent({ session, lun, sense }: AsyncEvent): boolean {
+    const listener = this.#listeners.get(session);
+    if (listener === undefined) return false;
+    // Not in the middle of the change itself.
+    queueMicrotask(() => listener({ lun, sense }));
+    return true;
   }
 
   /** Ends every session by force, and takes the target away; resolves when it is gone. */
