@@ -4,7 +4,21 @@
  * A device handler runs over `/dev/scst_user` of a Linux kernel with SCST, or over the whole
  * SCST core in this process.
  */
-export { Core, type CoreOptions, createCore, type Log, type LogEntry } from "./core/index.ts";
+export {
+  ACCESS_STATE,
+  type AccessState,
+  Core,
+  type CoreOptions,
+  createCore,
+  type DeviceGroup,
+  type DeviceGroupOptions,
+  type Log,
+  type LogEntry,
+  type SetTargetPortGroups,
+  type SetTargetPortGroupsRequest,
+  type TargetGroup,
+  type TargetGroupOptions,
+} from "./core/index.ts";
 export { ProtocolError, SystemError, UsageError } from "./protocol/errors.ts";
 export * from "./protocol/scsi/index.ts";
 export * from "./protocol/scst/index.ts";

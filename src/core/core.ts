@@ -1,4 +1,5 @@
 import { UsageError } from "../protocol/errors.ts";
+import { DeviceGroup, type DeviceGroupOptions } from "./alua/device-group.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { CommandMemory, type FlowLimits, flowLimits } from "./flow-control.ts";
@@ -31,6 +32,9 @@ export interface SuspendOptions {
 /** How many target ports there may be (relative target port identifiers are 1 to 65535). */
 const TARGETS_MAX = 65_535;
 
+/** How many device groups there may be. */
+const DEVICE_GROUPS_MAX = 1024;
+
 /** Something that waits for the end of a batch. */
 export interface Deferred {
   /** Called once after each {@link Core.defer}, at the end of the batch. May not throw. */
@@ -47,6 +51,7 @@ export class Core {
   readonly #limits: Required<FlowLimits>;
   readonly #devices = new Map<string, Device>();
   readonly #targets = new Map<string, Target>();
+  readonly #deviceGroups = new Map<string, DeviceGroup>();
   #handles = 0;
   #targetPorts = 0;
   #depth = 0;
@@ -149,6 +154,7 @@ export class Core {
   removeDevice(device: Device): void {
     this.#devices.delete(device.name);
     device.queueDepth.fix();
+    device.deviceGroup?.removeDevice(device);
     for (const target of this.#targets.values()) target.removeDevice(device);
     device.suspension.endAll(proceed);
   }
@@ -187,6 +193,34 @@ export class Core {
       done(idle);
     });
     return resume;
+  }
+
+  /** By name. */
+  get deviceGroups(): ReadonlyMap<string, DeviceGroup> {
+    return this.#deviceGroups;
+  }
+
+  /**
+   * Adds a group of devices with target port groups of their own (asymmetric logical unit access).
+   *
+   * @throws UsageError GROUP_NAME_TAKEN, DEVICE_GROUPS_MAX
+   */
+  addDeviceGroup(name: string, options: DeviceGroupOptions = {}): DeviceGroup {
+    if (this.#deviceGroups.has(name)) {
+      throw new UsageError("GROUP_NAME_TAKEN", `there is a device group "${name}" already`);
+    }
+    if (this.#deviceGroups.size >= DEVICE_GROUPS_MAX) {
+      throw new UsageError("DEVICE_GROUPS_MAX", `there are ${DEVICE_GROUPS_MAX} groups already`);
+    }
+    const group = new DeviceGroup(this, name, options);
+    this.#deviceGroups.set(name, group);
+    return group;
+  }
+
+  /** Takes a device group away: its devices are no longer in any. */
+  removeDeviceGroup(name: string): void {
+    this.#deviceGroups.get(name)?.retire();
+    this.#deviceGroups.delete(name);
   }
 
   /** Tells every initiator of the device that its INQUIRY data have changed. */
@@ -236,6 +270,7 @@ export class Core {
     }
     target.closing = true;
     if (this.#targets.get(target.name) === target) this.#targets.delete(target.name);
+    for (const group of this.#deviceGroups.values()) group.removeTarget(target);
   }
 }
 

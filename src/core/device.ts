@@ -1,5 +1,6 @@
 import { executingAt } from "./abort.ts";
 import { SENSE } from "../protocol/scsi/index.ts";
+import type { DeviceGroup } from "./alua/device-group.ts";
 import type { Command } from "./command.ts";
 import { Exclusion } from "./exclusion.ts";
 import { checkLimit, CommandMemory } from "./flow-control.ts";
@@ -32,6 +33,8 @@ export abstract class Device {
   readonly taskSet = new TaskSet();
   /** Commands that may not run beside others. */
   readonly exclusion = new Exclusion();
+  /** Its target port groups, where it has some. */
+  deviceGroup: DeviceGroup | undefined = undefined;
   /** Grows when the inquiry data change: what was read of them before counts no more. */
   inquiryDataVersion = 0;
 

@@ -1,5 +1,13 @@
 export type { AccessGroup, LunEntry, LunOptions, VacantLun } from "./access-group.ts";
 export type { AddressMethod } from "./address-method.ts";
+export { ACCESS_STATE, type AccessState } from "./alua/access-state.ts";
+export type {
+  DeviceGroup,
+  DeviceGroupOptions,
+  SetTargetPortGroups,
+  SetTargetPortGroupsRequest,
+} from "./alua/device-group.ts";
+export type { TargetGroup, TargetGroupOptions } from "./alua/target-group.ts";
 export type { AsyncEvent } from "./async-event.ts";
 export { type Clock, systemClock, type Timer } from "./clock.ts";
 export { Command } from "./command.ts";

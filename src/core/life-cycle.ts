@@ -23,6 +23,9 @@ import {
 } from "../protocol/scst/index.ts";
 import { establishAca, refusedByAca } from "./aca.ts";
 import { abortCommands, commandsAt, queueError, settleAborted } from "./abort.ts";
+import { refusedIn } from "./alua/access-state.ts";
+import { describeAccess } from "./alua/inquiry.ts";
+import { isSetTargetPortGroups, setTargetPortGroups } from "./alua/set-target-port-groups.ts";
 import type { Command, SenseDetails } from "./command.ts";
 import { COMMAND_STATE as S } from "./command-state.ts";
 import { compareAndWrite } from "./compare-and-write.ts";
@@ -41,6 +44,7 @@ import {
 import type { ReservationOutcome } from "./reservations/outcome.ts";
 import { requeueUnitAttention, tellParametersChanged } from "./unit-attention-delivery.ts";
 
+const INQUIRY = 0x12;
 const COMPARE_AND_WRITE = 0x89;
 
 /** Timeout of a command that the core knows nothing about. */
@@ -216,10 +220,26 @@ function check(command: Command): void {
 /** Its turn has come: nothing that runs may be in its way. Called again after a wait. */
 export function checkExclusion(command: Command): void {
   const { device } = command.nexus!;
+  if (isKeptByAccessState(command)) return;
   // The core's own commands are part of one that has passed.
   if (command.internal !== undefined || device.exclusion.begins(command, running)) {
     execute(command);
   }
+}
+
+/** Whether the target port's access state ends the command, or has it wait. */
+function isKeptByAccessState(command: Command): boolean {
+  const { targetGroup } = command.nexus!;
+  if (targetGroup === undefined || command.internal !== undefined || command.aborted) return false;
+  const sense = refusedIn(targetGroup.state, command.cdb);
+  if (sense === undefined) return false;
+  const refuse = () => {
+    command.setSense(sense);
+    executed(command);
+  };
+  if (targetGroup.state === "transitioning") targetGroup.hold(command, checkExclusion, refuse);
+  else refuse();
+  return true;
 }
 
 /** What the command's device, or the core in its place, is executing. */
@@ -258,6 +278,11 @@ function execute(command: Command): void {
   if (isThirdPartyCopy(command)) {
     command.moveTo(S.LOCAL_EXEC);
     thirdPartyCopy(command, () => executed(command));
+    return;
+  }
+  if (isSetTargetPortGroups(command)) {
+    command.moveTo(S.LOCAL_EXEC);
+    setTargetPortGroups(command, () => executed(command));
     return;
   }
   if (executeLocally(command)) {
@@ -317,7 +342,8 @@ export function clearAca(nexus: Nexus): void {
 
 /** A command that waited for its turn ends without having had it. */
 export function endWaiting(command: Command): void {
-  const { device, taskSet } = command.nexus!;
+  const { device, taskSet, targetGroup } = command.nexus!;
+  targetGroup?.forget(command);
   taskSet.forget(command);
   device.exclusion.forget(command);
   executed(command);
@@ -347,6 +373,9 @@ export function executed(command: Command): void {
   if (command.beganAt >= 0) command.nexus!.device.queueDepth.ends(command);
   command.moveTo(S.DEV_DONE);
   if ((command.opFlags & SCST_SERIALIZED) !== 0) tellParametersChanged(command);
+  if (command.cdb[0] === INQUIRY && command.nexus!.device.deviceGroup !== undefined) {
+    describeAccess(command);
+  }
   respond(command);
 }
 

@@ -1,5 +1,6 @@
 /** Commands that the core executes itself. The rest of SCST's have their place here. */
 import { encodeDescriptorSense, encodeFixedSense, SENSE } from "../protocol/scsi/index.ts";
+import { reportTargetPortGroups } from "./alua/report-target-port-groups.ts";
 import type { Command } from "./command.ts";
 import { reportLuns, wrongReportLunsByte } from "./report-luns.ts";
 
@@ -47,8 +48,7 @@ function maintenanceIn(command: Command): boolean {
       command.answer(supportedTaskManagementFunctions(command));
       return true;
     case REPORT_TARGET_PORT_GROUPS:
-      // Without device groups there is no group to report: the header alone.
-      command.answer(new Uint8Array(4));
+      reportTargetPortGroups(command);
       return true;
     default:
       return false;

@@ -1,4 +1,5 @@
 import { SENSE, type SenseCondition } from "../protocol/scsi/index.ts";
+import type { TargetGroup } from "./alua/target-group.ts";
 import { tellByEvent } from "./async-event.ts";
 import type { Device } from "./device.ts";
 import type { ReservationNexus } from "./reservations/nexus.ts";
@@ -16,6 +17,8 @@ export class Nexus implements ReservationNexus {
   readonly handle: number;
   readonly unitAttentions = new UnitAttentionQueue();
   readonly taskSet: TaskSet;
+  /** Its target port's group, where the device has groups. */
+  targetGroup: TargetGroup | undefined = undefined;
   /** How many of its commands are between submission and their end. */
   activeCount = 0;
   /** How many of them are the core's own. */

@@ -148,6 +148,7 @@ export class Session {
   #enter(nexus: Nexus): void {
     nexus.unitAttentions.add(SENSE.POWER_ON_RESET_OR_BUS_DEVICE_RESET);
     this.#nexuses.add(nexus);
+    nexus.device.deviceGroup?.welcome(nexus);
   }
 
   /** One thing less to wait for. After the last, what has been held goes on. */

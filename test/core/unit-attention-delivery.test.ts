@@ -63,12 +63,12 @@ describe("a response that does not arrive", () => {
 
   test.each([
     ["fixed", encodeFixedSense(SENSE.NOT_READY_TO_READY_CHANGE), "6/28/00"],
+    ["descriptor", encodeDescriptorSense(SENSE.NOT_READY_TO_READY_CHANGE), "6/28/00"],
     [
-      "descriptor",
-      encodeDescriptorSense(SENSE.NOT_READY_TO_READY_CHANGE),
-      "6/28/00",
+      "one that the core has no word for",
+      Uint8Array.of(0x72, 6, 0x80, 0x42, 0, 0, 0, 0),
+      "6/80/42",
     ],
-    ["one that the core has no word for", Uint8Array.of(0x72, 6, 0x80, 0x42, 0, 0, 0, 0), "6/80/42"],
   ])("with the handler's own, in %s format", (_format, sense, expected) => {
     const [bench, initiator] = Bench.ready();
     bench.driver.holdResponses = true;

@@ -7,6 +7,7 @@ import {
   STATUS,
 } from "../../protocol/scsi/index.ts";
 import { SCST_WRITE_EXCL_ALLOWED, SCST_WRITE_MEDIUM } from "../../protocol/scst/index.ts";
+import { mediumRefusedIn } from "../alua/access-state.ts";
 import type { Command } from "../command.ts";
 import type { Nexus } from "../nexus.ts";
 
@@ -37,8 +38,10 @@ export function senseFailure(side: Side, condition: SenseCondition): Failure {
 
 /** What keeps the initiator itself from reading the source or writing to the destination. */
 export function accessFailure(side: Side, nexus: Nexus): Failure | undefined {
-  const { session, device, lun } = nexus;
+  const { session, device, lun, targetGroup } = nexus;
   if (session.nexusOf(lun) !== nexus) return { condition: SENSE.COPY_TARGET_DEVICE_NOT_REACHABLE };
+  const refused = targetGroup === undefined ? undefined : mediumRefusedIn(targetGroup.state);
+  if (refused !== undefined) return senseFailure(side, refused);
   const opFlags = side === "source" ? SCST_WRITE_EXCL_ALLOWED : SCST_WRITE_MEDIUM;
   if (device.reservations.active && device.reservations.check(nexus, opFlags)) {
     return statusFailure(side, STATUS.RESERVATION_CONFLICT, new Uint8Array(0));

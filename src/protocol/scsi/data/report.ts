@@ -112,6 +112,18 @@ export const ReportTargetPortGroupsHeader = wire("REPORT TARGET PORT GROUPS para
   returnDataLength: uint(0, 3),
 });
 
+/** The head of REPORT TARGET PORT GROUPS, extended header format. */
+export const ReportTargetPortGroupsExtendedHeader = wire(
+  "REPORT TARGET PORT GROUPS parameter data, extended header",
+  {
+    returnDataLength: uint(0, 3),
+    formatType: bits(4, 6, 4),
+    /** In seconds; 0 says nothing. */
+    implicitTransitionTime: byte(5),
+  },
+  8,
+);
+
 /** SPC-5, "Target port group descriptor"; target port descriptors follow. */
 export const TargetPortGroupDescriptor = wire("target port group descriptor", {
   pref: flag(0, 7),
@@ -132,6 +144,15 @@ export const TargetPortGroupDescriptor = wire("target port group descriptor", {
 
 export const TargetPortDescriptor = wire("target port descriptor", {
   relativeTargetPortIdentifier: uint(2, 3),
+});
+
+/** The head of SET TARGET PORT GROUPS; its descriptors follow. */
+export const SetTargetPortGroupsHeader = wire("SET TARGET PORT GROUPS parameter list", {}, 4);
+
+export const SetTargetPortGroupDescriptor = wire("set target port group descriptor", {
+  asymmetricAccessState: bits(0, 3, 0),
+  /** TARGET PORT GROUP OR TARGET PORT */
+  targetPortGroup: uint(2, 3),
 });
 
 /** The head of REPORT IDENTIFYING INFORMATION parameter data. */
