@@ -96,6 +96,8 @@ export class Command implements ParsedCommand, Linked<Command> {
   deliveryFailed = false;
   /** The core gave the command to the device itself: no target driver hears of it. */
   internal: InternalOwner | undefined = undefined;
+  /** The command that such a one is part of. */
+  parent: Command | undefined = undefined;
   /** Somebody waits until nothing but the command's response is left. */
   whenDone: (() => void) | undefined = undefined;
   /** Somebody waits for the command's end. */
@@ -264,6 +266,7 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.answersAbort = false;
     this.deliveryFailed = false;
     this.internal = undefined;
+    this.parent = undefined;
     this.nexus = undefined;
     this.buffer = undefined;
     this.deviceNote = undefined;

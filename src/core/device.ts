@@ -4,6 +4,7 @@ import type { DeviceGroup } from "./alua/device-group.ts";
 import type { Command } from "./command.ts";
 import { Exclusion } from "./exclusion.ts";
 import { checkLimit, CommandMemory } from "./flow-control.ts";
+import type { Extent } from "./extended-copy/segment-copy.ts";
 import type { Nexus } from "./nexus.ts";
 import { QueueDepth } from "./queue-depth.ts";
 import { Reservations } from "./reservations/reservations.ts";
@@ -116,6 +117,19 @@ export abstract class Device {
   abstract free(command: Command): boolean;
   /** Takes back a command that it has been given and has not begun: true if that was possible. */
   abstract takeBack(command: Command): boolean;
+
+  /**
+   * Offers a segment of an EXTENDED COPY, which came to this device, to its handler. False: the
+   * core copies it. Else `done` is told what is left to copy, or undefined where the command has
+   * its status or is aborted.
+   */
+  remapCopy(
+    _command: Command,
+    _extent: Extent,
+    _done: (left: readonly Extent[] | undefined) => void,
+  ): boolean {
+    return false;
+  }
 
   /** An initiator gets the device as a LUN; `done` is told whether the device agrees. */
   abstract attach(nexus: Nexus, done: (attached: boolean) => void): void;

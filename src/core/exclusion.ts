@@ -41,6 +41,17 @@ export class Exclusion {
     return true;
   }
 
+  /**
+   * The same for a part of a command at another device, such as a WRITE of an EXTENDED COPY. It
+   * waits for what runs, and for nothing else: what waits here may be waiting for the command
+   * that it is part of.
+   */
+  partBegins(command: Command): boolean {
+    if (!this.#exclusive.some((other) => excludes(other, command))) return true;
+    this.#waiting.push(command);
+    return false;
+  }
+
   #isExcluded(command: Command, running: (command: Command) => Iterable<Command>): boolean {
     if (this.#blockCount > 0) return true;
     for (const other of this.#exclusive) if (excludes(other, command)) return true;

@@ -34,5 +34,6 @@ export function submitInternal(
   command.lun = lun;
   if (taskAttribute !== undefined) command.taskAttribute = taskAttribute;
   command.internal = owner;
+  command.parent = parent;
   command.submit();
 }

@@ -221,10 +221,17 @@ function check(command: Command): void {
 export function checkExclusion(command: Command): void {
   const { device } = command.nexus!;
   if (isKeptByAccessState(command)) return;
-  // The core's own commands are part of one that has passed.
-  if (command.internal !== undefined || device.exclusion.begins(command, running)) {
-    execute(command);
-  }
+  const { exclusion } = device;
+  const begins =
+    command.internal === undefined
+      ? exclusion.begins(command, running)
+      : isPassed(command) || exclusion.partBegins(command);
+  if (begins) execute(command);
+}
+
+/** The core's own commands are part of one that has passed, if at the same device. */
+function isPassed({ nexus, parent }: Command): boolean {
+  return parent?.nexus?.device === nexus!.device;
 }
 
 /** Whether the target port's access state ends the command, or has it wait. */
@@ -420,8 +427,8 @@ function checkCondition(command: Command): void {
 /** Others that waited for the command may have their turn. */
 function makeWay(command: Command): void {
   const { nexus } = command;
-  if (nexus === undefined || command.internal !== undefined) return;
-  nexus.taskSet.remove(command, checkExclusion);
+  if (nexus === undefined) return;
+  if (command.internal === undefined) nexus.taskSet.remove(command, checkExclusion);
   const { exclusion } = nexus.device;
   if (exclusion.watches) exclusion.ended(command, checkExclusion);
 }

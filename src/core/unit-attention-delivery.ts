@@ -49,7 +49,7 @@ const FIXED_CURRENT = 0x70;
 const DESCRIPTOR_CURRENT = 0x72;
 
 /** A handler's sense data may be anything: what makes no sense is no unit attention. */
-function unitAttentionIn(sense: Uint8Array) {
+export function unitAttentionIn(sense: Uint8Array) {
   const responseCode = (sense[0] ?? 0) & 0x7f;
   if (responseCode !== FIXED_CURRENT && responseCode !== DESCRIPTOR_CURRENT) return undefined;
   const places = responseCode === FIXED_CURRENT ? FIXED_PLACES : DESCRIPTOR_PLACES;

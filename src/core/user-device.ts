@@ -28,6 +28,7 @@ import {
   SCST_MAX_NAME,
   UCMD_STATE_BUF_ALLOCING,
   UCMD_STATE_EXECING,
+  UCMD_STATE_EXT_COPY_REMAPPING,
   UCMD_STATE_NEW,
   UCMD_STATE_ON_FREEING,
   UCMD_STATE_PARSING,
@@ -39,6 +40,7 @@ import { executed, localEvent, refused, respond } from "./life-cycle.ts";
 import { UserBackend } from "./user/backend.ts";
 import { readOptions, type UserOptions, writeOptions } from "./user/options.ts";
 import { ReadyQueue } from "./user/ready-queue.ts";
+import { endRemap } from "./user/remap.ts";
 import { takeReply, unjam } from "./user/replies.ts";
 import { type GetCmdView, writeRequest } from "./user/requests.ts";
 import type { UserCommand } from "./user/user-command.ts";
@@ -404,7 +406,8 @@ function endedMeanwhile(userCommand: UserCommand): boolean {
   if (command === undefined || userCommand.state === UCMD_STATE_ON_FREEING) return false;
   if (userCommand.state !== UCMD_STATE_EXECING) {
     if (!command.aborted) return false;
-    respond(command);
+    if (userCommand.state === UCMD_STATE_EXT_COPY_REMAPPING) endRemap(userCommand, undefined);
+    else respond(command);
     return true;
   }
   const sense = localEvent(command);
@@ -431,6 +434,7 @@ function abandon(userCommand: UserCommand, backend: UserBackend, queue: ReadyQue
       // The end of one before it was its end, too.
       break;
     case UCMD_STATE_EXECING:
+    case UCMD_STATE_EXT_COPY_REMAPPING:
     case UCMD_STATE_PARSING:
     case UCMD_STATE_BUF_ALLOCING:
       abandonCommand(userCommand, backend, queued);
@@ -457,6 +461,9 @@ function abandonCommand(userCommand: UserCommand, backend: UserBackend, queued: 
     if (userCommand.state === UCMD_STATE_EXECING) {
       command.setStatus(STATUS.BUSY);
       executed(command);
+    } else if (userCommand.state === UCMD_STATE_EXT_COPY_REMAPPING) {
+      command.setStatus(STATUS.BUSY);
+      endRemap(userCommand, undefined);
     } else {
       refused(command, STATUS.BUSY);
     }

@@ -97,6 +97,29 @@ export interface TaskManagement {
   readonly command: ScsiCommand | undefined;
 }
 
+/** Bytes to copy from one logical unit to another, from a logical block of each on. */
+export interface CopyExtent {
+  readonly sourceLba: number;
+  readonly destinationLba: number;
+  /** In whole blocks of both logical units. */
+  readonly lengthBytes: number;
+}
+
+/** How many extents a handler can leave to the core. */
+export const COPY_EXTENTS_MAX = 170;
+
+/** A segment of an EXTENDED COPY that came to the device. */
+export interface CopySegment extends CopyExtent {
+  /** Whose command it is. */
+  readonly session: DeviceSession;
+  /**
+   * What is copied from, and to: undefined where that is not one of the sessions that this handler
+   * has attached, but another device's.
+   */
+  readonly source: DeviceSession | undefined;
+  readonly destination: DeviceSession | undefined;
+}
+
 /** How the core treats the device: the fields of `scst_user_opt`, named by what they mean. */
 export interface DeviceOptions {
   /** `"standard"`: the core parses CDBs; `"call"`: `parse` does; `"exception"`: `parse` does for opcodes that the core does not know. */
@@ -115,6 +138,7 @@ export interface DeviceOptions {
   readonly descriptorSense?: boolean;
   readonly taskManagementFunctionsOnly?: boolean;
   readonly ownOrderManagement?: boolean;
+  /** Whether `extendedCopyRemap` is called. By default, if the handler has one. */
   readonly extendedCopyRemap?: boolean;
   /** Whether a PERSISTENT RESERVE OUT that succeeded is passed on to `exec`. */
   readonly persistentReserveNotifications?: boolean;
@@ -180,6 +204,15 @@ export interface DeviceHandler {
    * Valid outcomes: none.
    */
   taskManagementDone?(request: TaskManagement): MaybePromise<void>;
+
+  /**
+   * Copies a segment of an EXTENDED COPY by a better way than reading and writing, such as shared
+   * extents of a file, or a part of it. Gives what is left, which the core then copies: nothing
+   * where all is done, the segment itself where the handler can't help.
+   *
+   * Valid outcomes instead of a list: any but `good`; the EXTENDED COPY ends with it.
+   */
+  extendedCopyRemap?(segment: CopySegment): MaybePromise<readonly CopyExtent[] | Outcome>;
 
   /** The device is being closed: flush and let go of what it holds. */
   close?(): MaybePromise<void>;

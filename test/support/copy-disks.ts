@@ -17,7 +17,7 @@ import {
 } from "../../src/protocol/scsi/index.ts";
 import { loopbackChannel } from "../../src/sdk/channel/loopback.ts";
 import { type RegisteredDevice, registerDevice } from "../../src/sdk/device/register-device.ts";
-import type { DeviceOptions, ScsiCommand } from "../../src/sdk/handler.ts";
+import type { DeviceHandler, DeviceOptions, ScsiCommand } from "../../src/sdk/handler.ts";
 import { checkCondition, good, type Outcome } from "../../src/sdk/outcome.ts";
 import {
   type LocalInitiator,
@@ -34,12 +34,13 @@ interface DiskOptions {
   readonly blockSize?: number;
   readonly readOnly?: boolean;
   readonly options?: DeviceOptions;
+  readonly remap?: DeviceHandler["extendedCopyRemap"];
 }
 
 /** A disk in memory that answers at once, unless it is told to hold commands. */
 export class Disk {
   readonly blockSize: number;
-  readonly naa: number;
+  naa: number;
   readonly medium: Uint8Array;
   hold = false;
   readonly held: { name: string; go: () => void }[] = [];
@@ -79,7 +80,7 @@ function designator(naa: number): Uint8Array {
   return Uint8Array.of(0x60, 1, 0x40, 0x50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, naa);
 }
 
-function deviceIdentification(naa: number): Uint8Array {
+export function deviceIdentification(naa: number): Uint8Array {
   const head = { codeSet: CODE_SET.BINARY, designatorType: DESIGNATOR_TYPE.NAA };
   const parts = [
     // A target port's name is nobody's to copy from.
@@ -99,11 +100,12 @@ export async function openDisks(...wanted: DiskOptions[]) {
   const disks: Disk[] = [];
   const devices: RegisteredDevice[] = [];
   for (const [lun, each] of wanted.entries()) {
-    const { naa = lun + 1, blockSize = 512, readOnly = false, options = {} } = each;
+    const { naa = lun + 1, blockSize = 512, readOnly = false, options = {}, remap } = each;
     const disk = new Disk(naa, blockSize);
     disks.push(disk);
     const exec = (command: ScsiCommand) => disk.exec(command);
-    const handler = { type: DEVICE_TYPE.DISK, blockSize, options, exec };
+    const own = remap === undefined ? {} : { extendedCopyRemap: remap };
+    const handler = { type: DEVICE_TYPE.DISK, blockSize, options, exec, ...own };
     devices.push(await registerDevice(loopbackChannel(core), `disk${lun}`, handler));
     target.addLun(lun, `disk${lun}`, { readOnly });
   }

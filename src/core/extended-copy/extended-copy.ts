@@ -4,7 +4,7 @@ import type { Command } from "../command.ts";
 import type { Nexus } from "../nexus.ts";
 import { CopyRecord, CopyResults } from "./copy-results.ts";
 import { findByDesignator, learnDesignators } from "./designators.ts";
-import { type Failure, senseFailure, setFailure } from "./failure.ts";
+import { accessFailure, type Failure, senseFailure, setFailure } from "./failure.ts";
 import { COPIES_PER_SESSION_MAX } from "./limits.ts";
 import { type CopyList, type Cscd, readCopyList, type Segment } from "./parameter-list.ts";
 import { receiveCopyResults } from "./receive-copy-results.ts";
@@ -107,17 +107,43 @@ class CopyJob {
       if (segment.blocks === 0) continue;
       const extent = this.#extentOf(segment);
       if ("condition" in extent) this.#fail(number, extent);
-      else this.#copy(number, extent);
+      else this.#remap(number, extent);
       return;
     }
     this.#end();
   }
 
-  #copy(number: number, extent: Extent): void {
+  /** The handler may have a better way than copying; what it leaves is copied. */
+  #remap(number: number, extent: Extent): void {
+    const { device } = this.#parent.nexus!;
+    const failure =
+      accessFailure("source", extent.source) ?? accessFailure("destination", extent.destination);
+    if (failure !== undefined) {
+      this.#fail(number, failure);
+      return;
+    }
+    const remapped = device.remapCopy(this.#parent, extent, (left) => {
+      if (left === undefined) {
+        this.#end();
+        return;
+      }
+      const leftBytes = left.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+      this.#record.writtenBytes += extent.lengthBytes - leftBytes;
+      this.#copy(number, left);
+    });
+    if (!remapped) this.#copy(number, [extent]);
+  }
+
+  /** One after the other, as the segments. */
+  #copy(number: number, [extent, ...rest]: readonly Extent[]): void {
+    if (extent === undefined || this.#parent.aborted) {
+      this.#nextSegments();
+      return;
+    }
     const before = this.#record.writtenBytes;
     const copy = new SegmentCopy(this.#parent, extent, (failure) => {
       this.#record.writtenBytes = before + copy.written;
-      if (failure === undefined) this.#nextSegments();
+      if (failure === undefined) this.#copy(number, rest);
       else this.#fail(number, failure);
     });
     copy.run();

@@ -4,6 +4,7 @@ import type { Command } from "../command.ts";
 import { type InternalOwner, read16, submitInternal, write16 } from "../internal-command.ts";
 import type { Nexus } from "../nexus.ts";
 import { accessFailure, commandFailure, type Failure, type Side } from "./failure.ts";
+import { RETRIED_FOR_MS, retryDelayOf } from "./retry.ts";
 import { TRANSFER_LENGTH_MAX, TRANSFERS_IN_FLIGHT_MAX } from "./limits.ts";
 
 /** What goes where; the length is in whole blocks of both. */
@@ -101,6 +102,8 @@ function overlaps({ source, sourceLba, destination, destinationLba, lengthBytes 
   return Math.abs(sourceLba - destinationLba) < lengthBytes / source.device.blockSize;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** One READ(16) and the WRITE(16) of its data. */
 class Transfer implements InternalOwner {
   readonly #parent: Command;
@@ -109,6 +112,8 @@ class Transfer implements InternalOwner {
   #side: Side = "source";
   /** What is to be written, until the WRITE has its buffer. */
   #data: Uint8Array | undefined;
+  /** By the clock; undefined while nothing has been tried twice. */
+  #retriedUntil: number | undefined;
 
   constructor(parent: Command, extent: Extent, done: (failure: Failure | undefined) => void) {
     this.#parent = parent;
@@ -148,12 +153,39 @@ class Transfer implements InternalOwner {
   }
 
   ended(command: Command): void {
+    if (this.#retries(command)) return;
     this.#data = undefined;
+    this.#retriedUntil = undefined;
     const failure = this.#failureOf(command);
     if (failure === undefined && this.#side === "source" && !this.#parent.aborted) {
       this.#write(command.data);
     } else {
       this.#done(failure);
+    }
+  }
+
+  /** The device may take it later: until then the segment waits. */
+  #retries(command: Command): boolean {
+    if (command.status === STATUS.GOOD || this.#parent.aborted) return false;
+    const { clock } = this.#parent.session.core;
+    const delayMs = retryDelayOf(command, this.#retriedUntil !== undefined);
+    this.#retriedUntil ??= clock.now() + RETRIED_FOR_MS;
+    if (delayMs === undefined || clock.now() >= this.#retriedUntil) return false;
+    // What is to be written: in the WRITE's buffer, unless the WRITE did not get that far.
+    const data = this.#side === "source" ? NOTHING : (this.#data ?? command.data).slice();
+    clock.after(delayMs, () => this.#again(data));
+    return true;
+  }
+
+  #again(data: Uint8Array): void {
+    const { core } = this.#parent.session;
+    core.enter();
+    try {
+      if (this.#parent.aborted) this.#done(undefined);
+      else if (this.#side === "source") this.read();
+      else this.#write(data);
+    } finally {
+      core.leave();
     }
   }
 

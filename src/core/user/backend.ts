@@ -13,6 +13,7 @@ import {
   UCMD_STATE_BUF_ALLOCING,
   UCMD_STATE_DETACH_SESS,
   UCMD_STATE_EXECING,
+  UCMD_STATE_EXT_COPY_REMAPPING,
   UCMD_STATE_ON_CACHE_FREEING,
   UCMD_STATE_ON_FREEING,
   UCMD_STATE_PARSING,
@@ -25,11 +26,13 @@ import type { Clock } from "../clock.ts";
 import type { Command } from "../command.ts";
 import type { DataBuffer } from "../data-buffer.ts";
 import { Device, type ParsedBy } from "../device.ts";
+import type { Extent } from "../extended-copy/segment-copy.ts";
 import { executed, freed, refused } from "../life-cycle.ts";
 import type { Nexus } from "../nexus.ts";
 import type { StateStore } from "../reservations/state-store.ts";
 import { TASK_MANAGEMENT_STATUS, type TaskManagementRequest } from "../task-management.ts";
 import type { UserOptions } from "./options.ts";
+import { type Remap, REMAP_LENGTH_MAX } from "./remap.ts";
 import { type UserCommand, UserCommandTable } from "./user-command.ts";
 
 /** A handler that does not answer ATTACH_SESS in this time is not attached. */
@@ -169,19 +172,36 @@ export class UserBackend extends Device {
       this.#bounce(command, state);
       return;
     }
-    let userCommand = command.deviceNote as UserCommand | undefined;
+    const userCommand = this.#userCommandOf(command);
     if (userCommand === undefined) {
-      userCommand = this.table.take();
-      if (userCommand === undefined) {
-        this.#bounce(command, state);
-        return;
-      }
-      userCommand.command = command;
-      userCommand.nexus = command.nexus;
-      command.deviceNote = userCommand;
+      this.#bounce(command, state);
+      return;
     }
     userCommand.state = state;
     this.#enqueue(userCommand);
+  }
+
+  /** What the handler knows the command by; undefined where there are too many. */
+  #userCommandOf(command: Command): UserCommand | undefined {
+    const known = command.deviceNote as UserCommand | undefined;
+    if (known !== undefined) return known;
+    const userCommand = this.table.take();
+    if (userCommand === undefined) return undefined;
+    userCommand.command = command;
+    userCommand.nexus = command.nexus;
+    command.deviceNote = userCommand;
+    return userCommand;
+  }
+
+  override remapCopy(command: Command, extent: Extent, done: Remap["done"]): boolean {
+    if (this.#options.extCopyRemapSupported === 0 || this.gone) return false;
+    if (extent.lengthBytes > REMAP_LENGTH_MAX) return false;
+    const userCommand = this.#userCommandOf(command);
+    if (userCommand === undefined) return false;
+    userCommand.remap = { extent, done };
+    userCommand.state = UCMD_STATE_EXT_COPY_REMAPPING;
+    this.#enqueue(userCommand);
+    return true;
   }
 
   /** Nobody is there, or nobody has room: the initiator tries again. */

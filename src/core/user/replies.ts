@@ -14,6 +14,7 @@ import {
   SCST_USER_ATTACH_SESS,
   SCST_USER_DETACH_SESS,
   SCST_USER_EXEC,
+  SCST_USER_EXT_COPY_REMAP,
   SCST_USER_ON_CACHED_MEM_FREE,
   SCST_USER_ON_FREE_CMD,
   SCST_USER_PARSE,
@@ -25,6 +26,7 @@ import {
   UCMD_STATE_BUF_ALLOCING,
   UCMD_STATE_DETACH_SESS,
   UCMD_STATE_EXECING,
+  UCMD_STATE_EXT_COPY_REMAPPING,
   UCMD_STATE_ON_CACHE_FREEING,
   UCMD_STATE_ON_FREEING,
   UCMD_STATE_PARSING,
@@ -39,6 +41,7 @@ import { executed, failed, parsed, refused, respond, spaceReady } from "../life-
 import { copyFromUser, type UserMemory } from "../user-memory.ts";
 import { type BlockRange, isWriteSame, writeSame, writeSameRange } from "../write-same.ts";
 import { NOT_REUSED, UNCACHED, type UserBackend } from "./backend.ts";
+import { endRemap, takeRemapReply } from "./remap.ts";
 import type { UserCommand } from "./user-command.ts";
 
 type ReplyView = ReturnType<typeof ScstUserReplyCmd.view>;
@@ -50,6 +53,7 @@ const SUBCODE_OF: Readonly<Record<number, number>> = {
   [UCMD_STATE_PARSING]: SCST_USER_PARSE,
   [UCMD_STATE_BUF_ALLOCING]: SCST_USER_ALLOC_MEM,
   [UCMD_STATE_EXECING]: SCST_USER_EXEC,
+  [UCMD_STATE_EXT_COPY_REMAPPING]: SCST_USER_EXT_COPY_REMAP,
   [UCMD_STATE_ON_FREEING]: SCST_USER_ON_FREE_CMD,
   [UCMD_STATE_ON_CACHE_FREEING]: SCST_USER_ON_CACHED_MEM_FREE,
   [UCMD_STATE_ATTACH_SESS]: SCST_USER_ATTACH_SESS,
@@ -71,6 +75,8 @@ export function takeReply(view: ReplyView, backend: UserBackend, memory: UserMem
   switch (userCommand.state) {
     case UCMD_STATE_EXECING:
       return takeExecReply(userCommand, view.execReply, backend, memory);
+    case UCMD_STATE_EXT_COPY_REMAPPING:
+      return takeRemapReply(userCommand, view.remapReply, memory);
     case UCMD_STATE_PARSING:
       return takeParseReply(userCommand.command!, view.parseReply, memory);
     case UCMD_STATE_BUF_ALLOCING:
@@ -112,6 +118,9 @@ export function unjam(userCommand: UserCommand, sense: SenseCondition): void {
   if (userCommand.state === UCMD_STATE_EXECING) {
     command.setSense(sense);
     executed(command);
+  } else if (userCommand.state === UCMD_STATE_EXT_COPY_REMAPPING) {
+    command.setSense(sense);
+    endRemap(userCommand, undefined);
   } else {
     failed(command, sense);
   }

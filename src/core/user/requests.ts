@@ -18,6 +18,7 @@ import {
   UCMD_STATE_BUF_ALLOCING,
   UCMD_STATE_DETACH_SESS,
   UCMD_STATE_EXECING,
+  UCMD_STATE_EXT_COPY_REMAPPING,
   UCMD_STATE_ON_CACHE_FREEING,
   UCMD_STATE_ON_FREEING,
   UCMD_STATE_PARSING,
@@ -28,6 +29,7 @@ import { pagesOf } from "../buffer-pool.ts";
 import type { Command } from "../command.ts";
 import type { Nexus } from "../nexus.ts";
 import { NOT_REUSED, type UserBackend } from "./backend.ts";
+import { writeRemap } from "./remap.ts";
 import type { EndedCommand, UserCommand } from "./user-command.ts";
 
 export type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
@@ -56,6 +58,9 @@ export function writeRequest(
       break;
     case UCMD_STATE_BUF_ALLOCING:
       writeAllocMem(view, userCommand.command!, backend);
+      break;
+    case UCMD_STATE_EXT_COPY_REMAPPING:
+      writeRemap(view, userCommand.command!, userCommand.remap!);
       break;
     case UCMD_STATE_ON_FREEING:
       writeOnFree(view, userCommand.command ?? userCommand.ended!);

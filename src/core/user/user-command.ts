@@ -3,6 +3,7 @@ import type { Command } from "../command.ts";
 import type { DataBuffer } from "../data-buffer.ts";
 import type { Linked, List } from "../list.ts";
 import type { Nexus } from "../nexus.ts";
+import type { Remap } from "./remap.ts";
 import type { TaskManagementRequest } from "../task-management.ts";
 
 /** How many subcommands of a device may be known at once. */
@@ -39,6 +40,8 @@ export class UserCommand implements Linked<UserCommand> {
   /** A command that has ended while the handler goes on in the background. */
   ended: EndedCommand | undefined = undefined;
   request: TaskManagementRequest | undefined = undefined;
+  /** For EXT_COPY_REMAP. */
+  remap: Remap | undefined = undefined;
   /** For events: called with the reply's result, or `undefined` where none came. */
   replied: ((result: number | undefined) => void) | undefined = undefined;
 
@@ -93,6 +96,7 @@ export class UserCommandTable {
     userCommand.buffer = undefined;
     userCommand.ended = undefined;
     userCommand.request = undefined;
+    userCommand.remap = undefined;
     userCommand.replied = undefined;
     this.used--;
     this.#free.push(userCommand);

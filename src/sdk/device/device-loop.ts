@@ -13,6 +13,7 @@ import {
   SCST_USER_ATTACH_SESS,
   SCST_USER_DETACH_SESS,
   SCST_USER_EXEC,
+  SCST_USER_EXT_COPY_REMAP,
   SCST_USER_ON_CACHED_MEM_FREE,
   SCST_USER_ON_FREE_CMD,
   SCST_USER_PARSE,
@@ -31,6 +32,7 @@ import {
   taskSetFull,
   type WriteSameRange,
 } from "../outcome.ts";
+import { remapCopy, type RemapResult } from "./copy-remap.ts";
 import { DeviceEvents } from "./events.ts";
 import { fetchExtendedCdb } from "./extended-cdb.ts";
 import { GETS_MAX, type GetCmdView, Mailbox, type ReplyView, SENSE_LENGTH_MAX } from "./mailbox.ts";
@@ -140,6 +142,9 @@ export class DeviceLoop implements CommandHost {
         break;
       case SCST_USER_PARSE:
         this.#parse(view);
+        break;
+      case SCST_USER_EXT_COPY_REMAP:
+        this.#remap(view);
         break;
       case SCST_USER_ATTACH_SESS:
       case SCST_USER_DETACH_SESS:
@@ -369,6 +374,37 @@ export class DeviceLoop implements CommandHost {
       },
       this.#report,
     );
+  }
+
+  #remap(view: GetCmdView): void {
+    const { cmdH } = view;
+    const done = (result: RemapResult) => {
+      if (this.#closed) return;
+      const { remapReply } = this.#startReply(cmdH, SCST_USER_EXT_COPY_REMAP);
+      remapReply.status = 0;
+      remapReply.senseLen = 0;
+      remapReply.psenseBuffer = 0;
+      if ("status" in result) this.#putRefusal(remapReply, result);
+      else this.#mailbox.putExtents(remapReply, result);
+      this.#schedule();
+    };
+    remapCopy(this.#handler, view.remapCmd, this.#sessions, done, this.#report);
+  }
+
+  #putRefusal(remapReply: ReplyView["remapReply"], { status, sense, details }: Outcome): void {
+    remapReply.status = status;
+    remapReply.remapDescriptorsLen = 0;
+    if (sense === undefined) return;
+    const bytes = encodeFixedSense(sense, details);
+    remapReply.senseLen = bytes.length;
+    remapReply.psenseBuffer = this.#mailbox.putSense(bytes);
+  }
+
+  #startReply(handle: number, subcode: number): ReplyView {
+    const reply = this.#nextReply();
+    reply.cmdH = handle;
+    reply.subcode = subcode;
+    return reply;
   }
 
   /** Answers an event. */

@@ -3,11 +3,14 @@ import { SystemError } from "../../protocol/errors.ts";
 import {
   SCST_USER_REPLY_AND_GET_MULTI,
   ScstUserDataDescriptor,
+  ScstUserExtCopyDataDescr,
   ScstUserGetCmd,
   ScstUserGetMulti,
   ScstUserReplyCmd,
 } from "../../protocol/scst/index.ts";
+import { STATUS } from "../../protocol/scsi/index.ts";
 import type { Channel } from "../channel/channel.ts";
+import type { CopyExtent } from "../handler.ts";
 import { WRITE_SAME_RANGES_MAX, type WriteSameRange } from "../outcome.ts";
 
 export type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
@@ -36,6 +39,8 @@ export class Mailbox {
   readonly #senseAddress: number;
   readonly #senses: Uint8Array;
   readonly #replies: ReplyView[] = [];
+  /** Memory of lists that go with the waiting replies. */
+  readonly #lists: number[] = [];
   readonly gets: readonly GetCmdView[];
   /** How many replies wait to be given. */
   replyCount = 0;
@@ -89,6 +94,33 @@ export class Mailbox {
     return { address: this.#senseAddress + at, length };
   }
 
+  /** Puts a list of what is left to copy into a reply. */
+  putExtents(reply: ReplyView["remapReply"], extents: readonly CopyExtent[]): void {
+    const { size } = ScstUserExtCopyDataDescr;
+    reply.remapDescriptors = 0;
+    reply.remapDescriptorsLen = extents.length * size;
+    if (extents.length === 0) return;
+    // Longer than there is room for beside the reply, and rare.
+    const block = this.#channel.arena.allocate(extents.length * size);
+    if (block === undefined) {
+      reply.status = STATUS.TASK_SET_FULL;
+      reply.remapDescriptorsLen = 0;
+      return;
+    }
+    this.#lists.push(block.address);
+    for (const [i, { sourceLba, destinationLba, lengthBytes }] of extents.entries()) {
+      const view = ScstUserExtCopyDataDescr.view(block.bytes, i * size);
+      view.srcLba = sourceLba;
+      view.dstLba = destinationLba;
+      view.dataLen = lengthBytes;
+    }
+    reply.remapDescriptors = block.address;
+  }
+
+  #releaseLists(): void {
+    for (const address of this.#lists.splice(0)) this.#channel.arena.release(address);
+  }
+
   /**
    * Gives the waiting replies and gets up to `room` subcommands into `gets`.
    *
@@ -107,6 +139,7 @@ export class Mailbox {
       const taken = first + multi.repliesDone;
       if (result >= 0 || taken >= this.replyCount) {
         this.replyCount = 0;
+        this.#releaseLists();
         if (result < 0 && result !== -ERRNO.EAGAIN && result !== -ERRNO.EINTR) this.#fail(result);
         return result < 0 ? 0 : multi.cmdsCnt;
       }

@@ -50,7 +50,8 @@ export function writeHandlerOptions(view: OptView, handler: DeviceHandler): void
   view.dSense = options.descriptorSense === true ? 1 : 0;
   view.tmfOnly = options.taskManagementFunctionsOnly === true ? 1 : 0;
   view.hasOwnOrderMgmt = options.ownOrderManagement === true ? 1 : 0;
-  view.extCopyRemapSupported = options.extendedCopyRemap === true ? 1 : 0;
+  const remaps = options.extendedCopyRemap ?? handler.extendedCopyRemap !== undefined;
+  view.extCopyRemapSupported = remaps ? 1 : 0;
 }
 
 /** Says what is wrong before the core can only say EINVAL. */
@@ -70,6 +71,12 @@ export function checkHandler(name: string, handler: DeviceHandler): void {
     throw new UsageError(
       "BLOCK_SIZE",
       `block size ${blockSize} of ${name}: it must be a power of two from 512 up`,
+    );
+  }
+  if (handler.options?.extendedCopyRemap === true && handler.extendedCopyRemap === undefined) {
+    throw new UsageError(
+      "REMAP_MISSING",
+      `${name} wants extendedCopyRemap and has no extendedCopyRemap()`,
     );
   }
   if (handler.options?.parse !== undefined && handler.options.parse !== "standard") {
