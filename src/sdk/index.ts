@@ -7,6 +7,12 @@ export {
   type RegisterOptions,
 } from "./device/register-device.ts";
 export { type Disk, disk, type DiskOptions } from "./devices/disk/disk.ts";
+export {
+  coreCommandsOf,
+  type ReportedCommand,
+  reportSupportedOperationCodes,
+  withCoreCommands,
+} from "./devices/supported-commands.ts";
 export * from "./handler.ts";
 export { Arena, type ArenaSegment, type ArenaSource, type Block } from "./memory/arena.ts";
 export * from "./outcome.ts";

@@ -8,6 +8,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import { UsageError } from "../../../protocol/errors.ts";
 import { good } from "../../outcome.ts";
+import { coreCommandsOf, reportSupportedOperationCodes } from "../supported-commands.ts";
 import { readCapacity10, readCapacity16 } from "./capacity.ts";
 import { cdbRule } from "./cdb-rule.ts";
 import { inquiry } from "./inquiry.ts";
@@ -16,7 +17,6 @@ import { modeSelect6, modeSelect10 } from "./mode-select.ts";
 import { modeSense6, modeSense10 } from "./mode-sense.ts";
 import { read, read6, write, write6 } from "./read-write.ts";
 import { invalidFieldInCdb, invalidOpcode } from "./refusals.ts";
-import { reportSupportedOperationCodes } from "./rsoc.ts";
 import { startStopUnit, synchronizeCache10, synchronizeCache16 } from "./synchronize-cache.ts";
 import { verify, writeAndVerify } from "./verify.ts";
 import { writeSame10, writeSame16 } from "./write-same.ts";
@@ -29,6 +29,9 @@ const requestSense: Run = (_unit, command) => {
     ((command.cdb[1] as number) & 0x01) === 0 ? encodeFixedSense : encodeDescriptorSense;
   return command.reply(encode(SENSE.NO_ADDITIONAL_SENSE_INFORMATION));
 };
+
+const reportCommands: Run = (unit, command) =>
+  reportSupportedOperationCodes(command, unit.supportedCommands);
 
 /** What the disk does, by the commands' names in the standards. */
 const RUNS: Readonly<Record<string, Run>> = {
@@ -66,27 +69,14 @@ const RUNS: Readonly<Record<string, Run>> = {
   "SYNCHRONIZE CACHE(16)": synchronizeCache16,
   "WRITE SAME(10)": writeSame10,
   "WRITE SAME(16)": writeSame16,
-  "REPORT SUPPORTED OPERATION CODES": reportSupportedOperationCodes,
+  "REPORT SUPPORTED OPERATION CODES": reportCommands,
 };
 
 /**
- * What the core carries out itself: REPORT SUPPORTED OPERATION CODES lists it too. A core that
- * learns another command has it added here; one that comes through all the same is refused.
+ * What the core carries out itself: REPORT SUPPORTED OPERATION CODES lists it too. One that comes
+ * through all the same is refused.
  */
-const RUN_BY_THE_CORE: readonly string[] = [
-  "COMPARE AND WRITE",
-  ...commandsOf(DEVICE_TYPE.DISK)
-    .map(({ name }) => name)
-    .filter((name) => /^PERSISTENT RESERVE (IN|OUT), /.test(name)),
-  "EXTENDED COPY(LID1)",
-  "RECEIVE COPY STATUS(LID1)",
-  "RECEIVE COPY DATA(LID1)",
-  "RECEIVE COPY OPERATING PARAMETERS",
-  "RECEIVE COPY FAILURE DETAILS(LID1)",
-  "REPORT LUNS",
-  "REPORT TARGET PORT GROUPS",
-  "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
-];
+const RUN_BY_THE_CORE = coreCommandsOf(DEVICE_TYPE.DISK).map(({ name }) => name);
 
 /** All that an initiator can send to a disk, by opcode and service action. */
 export const SUPPORTED_COMMANDS: readonly SupportedCommand[] = commandsOf(DEVICE_TYPE.DISK).flatMap(
