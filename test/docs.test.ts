@@ -17,10 +17,12 @@ function codeBlocks(file: string): string[] {
 }
 
 const blocks = codeBlocks("README.md");
+/** Pages whose code is compiled and run: it says nothing. */
+const pages = ["docs/alua.md"].flatMap(codeBlocks);
 
 mkdirSync(folder, { recursive: true });
-const files = blocks.map((code, i) => {
-  const file = join(folder, `readme-${i + 1}.ts`);
+const files = [...blocks, ...pages].map((code, i) => {
+  const file = join(folder, `block-${i + 1}.ts`);
   writeFileSync(file, code);
   return file;
 });
@@ -53,6 +55,7 @@ describe("README.md", () => {
   it.each([
     ["the device", 0, "block 42\n"],
     ["the filter", 1, ""],
+    ["access states", 2, ""],
   ])("runs: %s", (_what, index, output) => {
     const file = files[index] ?? "";
     const args = ["--import", "tsx", "--conditions=source", file];

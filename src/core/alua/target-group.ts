@@ -8,12 +8,12 @@ import { ACCESS_STATE, type AccessState } from "./access-state.ts";
 import type { DeviceGroup } from "./device-group.ts";
 
 /** TARGET PORT COUNT of a target port group descriptor has one byte. */
-export const TARGETS_PER_GROUP_MAX = 255;
+const TARGETS_PER_GROUP_MAX = 255;
 
 const RELATIVE_TARGET_PORT_MAX = 65_535;
 
 /** SCST's number: so long a command waits for the end of a transition before it is refused. */
-export const TRANSITION_WAIT_MS = 500;
+const TRANSITION_WAIT_MS = 500;
 
 /** STATUS CODE of a target port group descriptor: what the last change of state came from. */
 const STATUS_CODE = { NONE: 0, EXPLICIT: 1, IMPLICIT: 2 } as const;

@@ -1,7 +1,11 @@
 /** REPORT SUPPORTED OPERATION CODES for a handler with a table of its own. */
 import { describe, expect, test } from "vitest";
 
-import { commandsOf, DEVICE_TYPE } from "../../../src/protocol/scsi/index.ts";
+import {
+  commandsOf,
+  DEVICE_TYPE,
+  ReportSupportedOperationCodes,
+} from "../../../src/protocol/scsi/index.ts";
 import {
   coreCommandsOf,
   type ReportedCommand,
@@ -36,13 +40,16 @@ async function ask(rows: readonly ReportedCommand[], options: Partial<Asked>) {
         command.cdb[0] === 0xa3 ? reportSupportedOperationCodes(command, rows) : { status: 0 },
     }),
   );
-  const { dataIn, sense } = await initiator.execute({
-    cdb: [
-      ...[0xa3, 0x0c, (timeouts ? 0x80 : 0) | reporting, opcode, action >> 8, action & 0xff],
-      ...[0, 0, room >> 8, room & 0xff, 0, 0],
-    ],
-    dataInLength: room,
+  const cdb = ReportSupportedOperationCodes.encode({
+    operationCode: 0xa3,
+    serviceAction: 0x0c,
+    rctd: timeouts,
+    reportingOptions: reporting,
+    requestedOperationCode: opcode,
+    requestedServiceAction: action,
+    allocationLength: room,
   });
+  const { dataIn, sense } = await initiator.execute({ cdb, dataInLength: room });
   return sense.length > 0 ? senseText(sense) : toHex(dataIn);
 }
 
