@@ -119,17 +119,15 @@ export abstract class Device {
   abstract takeBack(command: Command): boolean;
 
   /**
-   * Offers a segment of an EXTENDED COPY, which came to this device, to its handler. False: the
-   * core copies it. Else `done` is told what is left to copy, or undefined where the command has
-   * its status or is aborted.
+   * Offers a segment of an EXTENDED COPY, which came to this device, to its handler. False, and
+   * a device without this: the core copies it. Else `done` is told what is left to copy, or
+   * undefined where the command has its status or is aborted.
    */
-  remapCopy(
-    _command: Command,
-    _extent: Extent,
-    _done: (left: readonly Extent[] | undefined) => void,
-  ): boolean {
-    return false;
-  }
+  remapCopy?(
+    command: Command,
+    extent: Extent,
+    done: (left: readonly Extent[] | undefined) => void,
+  ): boolean;
 
   /** An initiator gets the device as a LUN; `done` is told whether the device agrees. */
   abstract attach(nexus: Nexus, done: (attached: boolean) => void): void;

@@ -122,7 +122,7 @@ class CopyJob {
       this.#fail(number, failure);
       return;
     }
-    const remapped = device.remapCopy(this.#parent, extent, (left) => {
+    const remapped = device.remapCopy?.(this.#parent, extent, (left) => {
       if (left === undefined) {
         this.#end();
         return;
@@ -131,7 +131,7 @@ class CopyJob {
       this.#record.writtenBytes += extent.lengthBytes - leftBytes;
       this.#copy(number, left);
     });
-    if (!remapped) this.#copy(number, [extent]);
+    if (remapped !== true) this.#copy(number, [extent]);
   }
 
   /** One after the other, as the segments. */
