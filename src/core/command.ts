@@ -20,6 +20,7 @@ import type { InternalOwner } from "./internal-command.ts";
 import { begin, executed, finish, whenDataReceived } from "./life-cycle.ts";
 import type { Linked, List } from "./list.ts";
 import type { Nexus } from "./nexus.ts";
+import type { Observer } from "./observe/observer.ts";
 import type { Session } from "./session.ts";
 import { NO_GROUP } from "./task-set.ts";
 
@@ -110,6 +111,10 @@ export class Command implements ParsedCommand, Linked<Command> {
   buffer: DataBuffer | undefined = undefined;
   /** The device's own note about the command. */
   deviceNote: unknown = undefined;
+
+  /** Who looks on, and when the command came to which state, in milliseconds of its clock. */
+  observer: Observer | undefined = undefined;
+  stamps: Float64Array | undefined = undefined;
 
   previous: Command | undefined = undefined;
   next: Command | undefined = undefined;
@@ -235,6 +240,7 @@ export class Command implements ParsedCommand, Linked<Command> {
       );
     }
     this.state = next;
+    if (this.observer !== undefined) this.observer.entered(this, next);
   }
 
   /** Makes it as new, for its next use. */

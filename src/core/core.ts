@@ -1,13 +1,18 @@
 import { UsageError } from "../protocol/errors.ts";
 import { DeviceGroup, type DeviceGroupOptions } from "./alua/device-group.ts";
+import { BufferPools } from "./buffer-pools.ts";
+import { BufferRegistrar } from "./buffer-registration.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { CommandMemory, type FlowLimits, flowLimits } from "./flow-control.ts";
 import { proceed } from "./life-cycle.ts";
 import { type Log, noLog } from "./log.ts";
+import { Observer } from "./observe/observer.ts";
+import { type CoreSnapshot, snapshotOf } from "./observe/snapshot.ts";
 import type { StateStore } from "./reservations/state-store.ts";
 import { checkTimeout, SUSPEND_TIMEOUT_MS, whenAllIdle } from "./suspension.ts";
 import { Target, type TargetOptions } from "./target.ts";
+import type { TargetDriver } from "./target-driver.ts";
 
 export interface CoreOptions {
   readonly clock?: Clock;
@@ -17,6 +22,11 @@ export interface CoreOptions {
    * initiators are told so.
    */
   readonly stateStore?: StateStore;
+  /**
+   * Data-in buffers that served another command are zeroed before a handler gets them: one that
+   * answers with more bytes than it wrote shows no initiator another's data. Default: false.
+   */
+  readonly strictSecurity?: boolean;
   /** How many commands there may be, and how much memory for them. */
   readonly limits?: FlowLimits;
 }
@@ -52,6 +62,11 @@ export class Core {
   readonly #devices = new Map<string, Device>();
   readonly #targets = new Map<string, Target>();
   readonly #deviceGroups = new Map<string, DeviceGroup>();
+  readonly strictSecurity: boolean;
+  readonly bufferPools = new BufferPools();
+  /** Latencies and the trace of commands: both are off until they are started. */
+  readonly observer: Observer;
+  readonly #registrars = new Map<TargetDriver, BufferRegistrar>();
   #handles = 0;
   #targetPorts = 0;
   #depth = 0;
@@ -66,6 +81,8 @@ export class Core {
     this.stateStore = options.stateStore;
     this.#limits = flowLimits(options.limits);
     this.commandMemory.max = this.#limits.commandMemoryMax;
+    this.strictSecurity = options.strictSecurity ?? false;
+    this.observer = new Observer(this, this.clock);
   }
 
   /**
@@ -262,6 +279,22 @@ export class Core {
     closed();
   }
 
+  /** What a target driver has mapped; undefined for one that has no need to. */
+  registrarOf(driver: TargetDriver): BufferRegistrar | undefined {
+    if (driver.registerBuffer === undefined) return undefined;
+    let registrar = this.#registrars.get(driver);
+    if (registrar === undefined) {
+      registrar = new BufferRegistrar(this, driver);
+      this.#registrars.set(driver, registrar);
+    }
+    return registrar;
+  }
+
+  /** Everything there is, as plain data: what SCST shows in sysfs. */
+  snapshot(): CoreSnapshot {
+    return snapshotOf(this);
+  }
+
   /** Takes a target away. Its sessions must have been closed. */
   removeTarget(target: Target): void {
     const [open] = target.sessions;
@@ -271,6 +304,10 @@ export class Core {
     target.closing = true;
     if (this.#targets.get(target.name) === target) this.#targets.delete(target.name);
     for (const group of this.#deviceGroups.values()) group.removeTarget(target);
+    const { driver } = target;
+    for (const other of this.#targets.values()) if (other.driver === driver) return;
+    this.#registrars.get(driver)?.close();
+    this.#registrars.delete(driver);
   }
 }
 

@@ -6,12 +6,17 @@ import { Exclusion } from "./exclusion.ts";
 import { checkLimit, CommandMemory } from "./flow-control.ts";
 import type { Extent } from "./extended-copy/segment-copy.ts";
 import type { Nexus } from "./nexus.ts";
+import { newCounters } from "./observe/counters.ts";
+import type { Latency } from "./observe/latency.ts";
 import { QueueDepth } from "./queue-depth.ts";
 import { Reservations } from "./reservations/reservations.ts";
 import type { StateStore } from "./reservations/state-store.ts";
 import { Suspension } from "./suspension.ts";
 import type { TaskManagementRequest } from "./task-management.ts";
 import { TaskSet } from "./task-set.ts";
+
+/** Settings of a device, as plain data. */
+export type DeviceAttributes = Readonly<Record<string, string | number | boolean>>;
 
 /** What a device's commands are parsed by. */
 export type ParsedBy = "core" | "device" | "core-then-device";
@@ -51,6 +56,10 @@ export abstract class Device {
   readonly suspension = new Suspension(() => this.activeCount);
 
   readonly reservations: Reservations;
+  /** What its initiators have asked for so far. */
+  readonly counters = newCounters();
+  /** How long that took, while it is measured. */
+  latency: Latency | undefined = undefined;
 
   /**
    * @param store where persistent reservations survive a loss of power (APTPL); without one they
@@ -77,6 +86,16 @@ export abstract class Device {
   inquiryDataChanged(): void {
     this.inquiryDataVersion++;
     for (const nexus of this.nexuses) nexus.tell(SENSE.INQUIRY_DATA_HAS_CHANGED);
+  }
+
+  /** Who stands behind it: `"user"` for a program with an open user device. */
+  get handlerName(): string {
+    return "core";
+  }
+
+  /** Its settings by name, for {@link Core.snapshot}. */
+  get attributes(): DeviceAttributes {
+    return {};
   }
 
   /** Who reads the CDBs: the core, the device, or the device where the core can't. */

@@ -21,6 +21,7 @@ import {
   SCST_SKIP_UA,
   SCST_WRITE_MEDIUM,
 } from "../protocol/scst/index.ts";
+import { whenUnregistered } from "./buffer-registration.ts";
 import { establishAca, refusedByAca } from "./aca.ts";
 import { abortCommands, commandsAt, queueError, settleAborted } from "./abort.ts";
 import { refusedIn } from "./alua/access-state.ts";
@@ -35,6 +36,7 @@ import { executeLocally } from "./local-commands.ts";
 import { chargeMemory, enterNexus, leaveDevice, overLimitStatus } from "./flow-control.ts";
 import { answerMissingLun } from "./missing-lun.ts";
 import type { Nexus } from "./nexus.ts";
+import { countCommand } from "./observe/counters.ts";
 import {
   handlerHears,
   preemptedCommands,
@@ -54,6 +56,8 @@ const DEFAULT_TIMEOUT_SECONDS = 60;
 export function begin(command: Command): void {
   const { session } = command;
   session.activate(command);
+  const { active } = session.core.observer;
+  if (active !== undefined) active.begins(command);
   if (!session.attached) {
     command.moveTo(S.INIT_WAIT);
     session.holdUntilAttached(command);
@@ -195,11 +199,20 @@ export function spaceReady(command: Command): void {
 
 function fetchDataOut(command: Command): void {
   if (command.internal === undefined) {
-    command.session.target.driver.readyToTransfer(command);
+    const { driver, registrar } = command.session.target;
+    if (registrar?.holds(command, whenReadyToTransfer) !== true) driver.readyToTransfer(command);
     return;
   }
   command.internal.fill(command);
   whenDataReceived(command);
+}
+
+/** The target driver has mapped the buffer for data-out, or can't. */
+function whenReadyToTransfer(command: Command, registered: boolean): void {
+  // A command that was aborted meanwhile has gone on without its data.
+  if (command.state !== S.DATA_WAIT) return;
+  if (registered) command.session.target.driver.readyToTransfer(command);
+  else refused(command, STATUS.BUSY);
 }
 
 export function whenDataReceived(command: Command): void {
@@ -398,14 +411,31 @@ export function refused(command: Command, status: number): void {
   respond(command);
 }
 
-/** PRE_XMIT_RESP: nothing but the delivery is left. */
+/** PRE_XMIT_RESP, as soon as the target driver can send the data. */
 export function respond(command: Command): void {
+  const { registrar } = command.session.target;
+  const toSend = registrar !== undefined && command.responseLength > 0 && !command.aborted;
+  if (toSend && command.internal === undefined && registrar.holds(command, respondHeld)) return;
+  deliver(command);
+}
+
+/** The target driver has mapped the buffer of data-in, or can't. */
+function respondHeld(command: Command, registered: boolean): void {
+  // Whoever aborted it meanwhile found its response on the way already.
+  command.aborted = false;
+  if (!registered) command.setSense(SENSE.INTERNAL_TARGET_FAILURE);
+  deliver(command);
+}
+
+/** PRE_XMIT_RESP: nothing but the delivery is left. */
+function deliver(command: Command): void {
   const { whenDone } = command;
   command.moveTo(S.PRE_XMIT_RESP);
   if (command.aborted) settleAborted(command);
   else if (command.status === STATUS.CHECK_CONDITION) checkCondition(command);
   makeWay(command);
   command.residual = residualOf(command);
+  if (command.internal === undefined) countCommand(command);
   command.moveTo(S.XMIT_WAIT);
   if (whenDone !== undefined) command.whenDone = undefined;
   if (command.internal === undefined) {
@@ -459,6 +489,13 @@ export function finish(command: Command, delivered: boolean): void {
   command.deliveryFailed = !delivered;
   if (!delivered) requeueUnitAttention(command);
   command.moveTo(S.FINISHED);
+  const { buffer } = command;
+  const mapped = command.session.target.registrar !== undefined && buffer !== undefined;
+  if (mapped && buffer.sizeClass < 0) whenUnregistered(buffer, () => letGo(command));
+  else letGo(command);
+}
+
+function letGo(command: Command): void {
   const { nexus } = command;
   if (nexus === undefined || nexus.device.free(command)) freed(command);
 }

@@ -11,6 +11,8 @@ import { clearAca, endWaiting, executed, respond, start } from "./life-cycle.ts"
 import { List } from "./list.ts";
 import { Nexus } from "./nexus.ts";
 import { NexusTable } from "./nexus-table.ts";
+import { newCounters } from "./observe/counters.ts";
+import type { Latency } from "./observe/latency.ts";
 import type { Target } from "./target.ts";
 import { manageTasks, type TaskManagementRequest, unregister } from "./task-management.ts";
 
@@ -34,6 +36,10 @@ export class Session {
   closing = false;
   /** Commands between submission and their end. */
   readonly active = new List<Command>();
+  /** What the initiator has asked for so far. */
+  readonly counters = newCounters();
+  /** How long that took, while it is measured. */
+  latency: Latency | undefined = undefined;
   readonly #pool: Command[] = [];
   readonly #held: Command[] = [];
   readonly #nexuses = new NexusTable();

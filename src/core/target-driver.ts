@@ -1,5 +1,6 @@
 import type { AsyncEvent } from "./async-event.ts";
 import type { Command } from "./command.ts";
+import type { DataBuffer } from "./data-buffer.ts";
 import type { Session } from "./session.ts";
 import type { TaskManagementRequest } from "./task-management.ts";
 
@@ -42,4 +43,20 @@ export interface TargetDriver {
    * initiators find the unit attention.
    */
   asyncEvent?(event: AsyncEvent): boolean;
+
+  /**
+   * For drivers that must map memory before they use it. The first command of the driver that has
+   * `buffer` waits until `done` is called, now or later; the buffer stays registered while the
+   * pool keeps it. It is always the same object: a driver may keep its mapping in a `WeakMap`.
+   *
+   * @param done `false` where the buffer can't be mapped: a command that has not been executed
+   *   ends with BUSY, another with HARDWARE ERROR, INTERNAL TARGET FAILURE
+   */
+  registerBuffer?(buffer: DataBuffer, done: (registered: boolean) => void): void;
+
+  /**
+   * The buffer goes back to its handler, who hears of that after `done` is called, now or later.
+   * No command of the driver has it.
+   */
+  unregisterBuffer?(buffer: DataBuffer, done: () => void): void;
 }

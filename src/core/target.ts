@@ -2,9 +2,11 @@ import { UsageError } from "../protocol/errors.ts";
 import { SCST_MAX_EXTERNAL_NAME } from "../protocol/scst/index.ts";
 import { AccessGroup, type LunEntry, type LunOptions } from "./access-group.ts";
 import { ADDRESS_METHOD, type AddressMethod } from "./address-method.ts";
+import type { BufferRegistrar } from "./buffer-registration.ts";
 import type { Core } from "./core.ts";
 import type { Device } from "./device.ts";
 import { InitiatorGroup } from "./initiator-group.ts";
+import { addCounters, newCounters } from "./observe/counters.ts";
 import { localTransportId } from "./reservations/transport-id.ts";
 import { INITIATOR_NAME_LENGTH_MAX, Session } from "./session.ts";
 import type { TargetDriver } from "./target-driver.ts";
@@ -44,6 +46,10 @@ export class Target {
   readonly relativeTargetPortIdentifier: number;
   /** It is going away: no session can be opened. */
   closing = false;
+  /** What the driver has mapped, where it has to; it is the same for all its targets. */
+  readonly registrar: BufferRegistrar | undefined;
+  /** What sessions that are over have counted. */
+  readonly pastCounters = newCounters();
   readonly defaultGroup = new AccessGroup(this, "default");
   readonly #groups = new Map<string, InitiatorGroup>();
   readonly #sessions = new Map<string, Session>();
@@ -56,6 +62,7 @@ export class Target {
     this.addressMethod = options.addressMethod ?? "peripheral";
     this.asyncEvents = options.asyncEvents ?? true;
     this.relativeTargetPortIdentifier = relativeTargetPortIdentifier;
+    this.registrar = core.registrarOf(options.driver);
     if (!Object.hasOwn(ADDRESS_METHOD, this.addressMethod)) {
       throw new UsageError(
         "ADDRESS_METHOD",
@@ -196,6 +203,7 @@ export class Target {
 
   forget(session: Session): void {
     this.#sessions.delete(session.name);
+    addCounters(this.pastCounters, session.counters);
     session.group?.forget(session);
   }
 

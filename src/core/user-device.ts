@@ -5,7 +5,6 @@
 import { ERRNO } from "../protocol/errno.ts";
 import { DEVICE_TYPE, SENSE, STATUS } from "../protocol/scsi/index.ts";
 import {
-  LOOPBACK_VERSION,
   SCST_USER_DEVICE_CAPACITY_CHANGED,
   SCST_USER_FLUSH_CACHE,
   SCST_USER_GET_EXTENDED_CDB,
@@ -17,15 +16,12 @@ import {
   SCST_USER_REPLY_CMD,
   SCST_USER_SET_OPTIONS,
   SCST_USER_UNREGISTER_DEVICE,
-  ScstUserDevDesc,
   ScstUserGetCmd,
   ScstUserGetExtCdb,
   ScstUserGetMulti,
   ScstUserOpt,
-  ScstUserPreallocBuffer,
   ScstUserReplyCmd,
   SCST_MAX_CDB_SIZE,
-  SCST_MAX_NAME,
   UCMD_STATE_BUF_ALLOCING,
   UCMD_STATE_EXECING,
   UCMD_STATE_EXT_COPY_REMAPPING,
@@ -33,13 +29,12 @@ import {
   UCMD_STATE_ON_FREEING,
   UCMD_STATE_PARSING,
 } from "../protocol/scst/index.ts";
-import { PAGE_SIZE, sizeClassOf } from "./buffer-pool.ts";
 import type { Core, Deferred } from "./core.ts";
-import { DataBuffer } from "./data-buffer.ts";
 import { executed, localEvent, refused, respond } from "./life-cycle.ts";
-import { UserBackend } from "./user/backend.ts";
-import { readOptions, type UserOptions, writeOptions } from "./user/options.ts";
+import type { UserBackend } from "./user/backend.ts";
+import { readOptions, writeOptions } from "./user/options.ts";
 import { ReadyQueue } from "./user/ready-queue.ts";
+import { registerDevice } from "./user/registration.ts";
 import { endRemap } from "./user/remap.ts";
 import { takeReply, unjam } from "./user/replies.ts";
 import { type GetCmdView, writeRequest } from "./user/requests.ts";
@@ -47,28 +42,7 @@ import type { UserCommand } from "./user/user-command.ts";
 import { ViewWindow } from "./user/view-window.ts";
 import type { UserMemory } from "./user-memory.ts";
 
-type DescriptionView = ReturnType<typeof ScstUserDevDesc.view>;
 type MultiView = ReturnType<typeof ScstUserGetMulti.view>;
-
-/** The licences that the scst_user module takes. */
-const LICENSES: readonly string[] = [
-  "GPL",
-  "GPL v2",
-  "Dual BSD/GPL",
-  "Dual MIT/GPL",
-  "Dual MPL/GPL",
-];
-
-/** How many bytes the module reads at each of the two string addresses. */
-const STRINGS_LENGTH = 91;
-
-/** Device types whose block size is given at registration. */
-const BLOCK_TYPES: readonly number[] = [DEVICE_TYPE.DISK, DEVICE_TYPE.CDROM, DEVICE_TYPE.MO];
-
-const BLOCK_SIZE_MIN = 512;
-
-/** The module cuts a name to what SCST's own field of it has. */
-const NAME_LENGTH_MAX = SCST_MAX_NAME - 2;
 
 /** Those that need a registered device. */
 const IOCTLS: ReadonlySet<number> = new Set([
@@ -83,9 +57,6 @@ const IOCTLS: ReadonlySet<number> = new Set([
   SCST_USER_SET_OPTIONS,
   SCST_USER_UNREGISTER_DEVICE,
 ]);
-
-/** SCST's default: a cached buffer goes after one to two minutes. */
-const PURGE_INTERVAL_DEFAULT_S = 60;
 
 /** One open user device. */
 export class UserDevice implements Deferred {
@@ -163,7 +134,7 @@ export class UserDevice implements Deferred {
       case SCST_USER_GET_EXTENDED_CDB:
         return this.#getExtendedCdb(argument, backend);
       case SCST_USER_PREALLOC_BUFFER:
-        return this.#preallocBuffer(argument, backend);
+        return backend.buffers.preallocate(argument, this.#memory);
       case SCST_USER_UNREGISTER_DEVICE:
         // Obsolete in SCST: the device goes when it is closed.
         return 0;
@@ -181,69 +152,22 @@ export class UserDevice implements Deferred {
       : -ERRNO.ENODEV;
   }
 
-  /** Checks in the order of the module, so that the errno is the same. */
   #register(argument: number): number {
-    const segment = this.#memory.find(argument, ScstUserDevDesc.size);
-    if (segment === undefined) return -ERRNO.EFAULT;
-    const description = ScstUserDevDesc.view(segment.bytes, argument - segment.base);
-    const license = this.#stringAt(description.licenseStr);
-    const version = this.#stringAt(description.versionStr);
-    if (license === undefined || version === undefined) return -ERRNO.EFAULT;
-    if (!LICENSES.includes(license)) return -ERRNO.EPERM;
-    if (version !== LOOPBACK_VERSION) return -ERRNO.EINVAL;
-    if (BLOCK_TYPES.includes(description.type) && description.blockSize < BLOCK_SIZE_MIN) {
-      return -ERRNO.EINVAL;
-    }
-    const options = readOptions(description.opt);
-    const name = description.name.slice(0, NAME_LENGTH_MAX);
-    const { sgvName } = description;
-    if (this.#core.devices.has(name)) {
-      // The name of the buffer cache, which is the device's by default, is found taken first.
-      if (sgvName === "" || sgvName === name) return -ERRNO.ENOMEM;
-      return options === undefined ? -ERRNO.EINVAL : -ERRNO.EEXIST;
-    }
-    if (options === undefined || name === "" || /[./]/.test(name)) return -ERRNO.EINVAL;
-    if (this.#backend !== undefined) return -ERRNO.EINVAL;
-
-    try {
-      this.#backend = this.#newBackend(name, description, options);
-    } catch (cause) {
-      // Who has reserved the device is not known: nobody shall get at it.
-      const message = `the saved reservations of "${name}" can't be read`;
-      this.#core.log({ level: "error", code: "SAVED_RESERVATIONS", message, cause });
-      return -ERRNO.EIO;
-    }
-    this.#core.addDevice(this.#backend);
-    return 0;
-  }
-
-  #newBackend(name: string, description: DescriptionView, options: UserOptions): UserBackend {
-    const interval = description.sgvPurgeInterval;
-    return new UserBackend(
+    const backend = registerDevice(
       {
-        name,
-        type: description.type,
-        blockSize: wholeShift(description),
-        purgeIntervalMs: (interval === 0 ? PURGE_INTERVAL_DEFAULT_S : interval) * 1000,
-        persistentReserveNotifications: description.enablePrCmdsNotifications !== 0,
-        stateStore: this.#core.stateStore,
+        core: this.#core,
+        memory: this.#memory,
+        registered: this.#backend !== undefined,
+        queue: {
+          add: (userCommand) => this.#enqueue(userCommand),
+          remove: (userCommand) => this.#queue.remove(userCommand),
+        },
       },
-      options,
-      this.#core.clock,
-      {
-        add: (userCommand) => this.#enqueue(userCommand),
-        remove: (userCommand) => this.#queue.remove(userCommand),
-      },
+      argument,
     );
-  }
-
-  #stringAt(address: number): string | undefined {
-    const segment = this.#memory.find(address, STRINGS_LENGTH);
-    if (segment === undefined) return undefined;
-    const start = address - segment.base;
-    const bytes = segment.bytes.subarray(start, start + STRINGS_LENGTH);
-    const end = bytes.indexOf(0);
-    return String.fromCharCode(...(end < 0 ? bytes : bytes.subarray(0, end)));
+    if (typeof backend === "number") return backend;
+    this.#backend = backend;
+    return 0;
   }
 
   #enqueue(userCommand: UserCommand): void {
@@ -362,21 +286,6 @@ export class UserDevice implements Deferred {
     return 0;
   }
 
-  #preallocBuffer(argument: number, backend: UserBackend): number {
-    const segment = this.#memory.find(argument, ScstUserPreallocBuffer.size);
-    if (segment === undefined) return -ERRNO.EFAULT;
-    const view = ScstUserPreallocBuffer.view(segment.bytes, argument - segment.base);
-    const { pbuf, bufflen } = view.in;
-    const sizeClass = sizeClassOf(bufflen);
-    if (pbuf % PAGE_SIZE !== 0 || bufflen === 0 || sizeClass < 0) return -ERRNO.EINVAL;
-    const length = PAGE_SIZE << sizeClass;
-    const memory = this.#memory.find(pbuf, length);
-    if (memory === undefined) return -ERRNO.EFAULT;
-    backend.pool.give(DataBuffer.of(memory, pbuf, length, sizeClass));
-    view.out.cmdH = 0;
-    return 0;
-  }
-
   /** close(2), or the death of the program: the device goes, no initiator waits for ever. */
   close(): void {
     if (this.#closed) return;
@@ -386,18 +295,13 @@ export class UserDevice implements Deferred {
     this.#core.enter();
     try {
       backend.gone = true;
-      backend.pool.close();
+      backend.buffers.close();
       this.#core.removeDevice(backend);
       for (const userCommand of backend.table.all()) abandon(userCommand, backend, this.#queue);
     } finally {
       this.#core.leave();
     }
   }
-}
-
-/** SCST counts in shifts: a size that is no power of two counts as the next smaller one. */
-function wholeShift({ blockSize }: { blockSize: number }): number {
-  return blockSize === 0 ? 0 : 2 ** Math.floor(Math.log2(blockSize));
 }
 
 /** Events that came since the command was queued: asked again right before the hand-out. */
@@ -455,7 +359,7 @@ function abandonCommand(userCommand: UserCommand, backend: UserBackend, queued: 
   const { command } = userCommand;
   if (userCommand.background || command === undefined) {
     userCommand.background = false;
-    if (command === undefined) backend.table.give(userCommand);
+    if (command === undefined) backend.onFreed(userCommand);
   } else if (queued) {
     // The handler never saw it: the initiator may try again, and will find the LUN gone.
     if (userCommand.state === UCMD_STATE_EXECING) {

@@ -1,11 +1,6 @@
 import {
-  SCST_DATA_READ,
   SCST_QUEUE_ALG_0_RESTRICTED_REORDER,
   SCST_TST_1_SEP_TASK_SETS,
-  SCST_USER_MEM_NO_REUSE,
-  SCST_USER_MEM_REUSE_ALL,
-  SCST_USER_MEM_REUSE_READ,
-  SCST_USER_MEM_REUSE_WRITE,
   SCST_USER_ON_FREE_CMD_CALL,
   SCST_USER_PARSE_CALL,
   SCST_USER_PARSE_STANDARD,
@@ -21,16 +16,19 @@ import {
   UCMD_STATE_TM_RECEIVED_EXECING,
 } from "../../protocol/scst/index.ts";
 import { STATUS } from "../../protocol/scsi/index.ts";
-import { BufferPool, sizeClassOf, sizeOfClass } from "../buffer-pool.ts";
+import type { BufferPool } from "../buffer-pool.ts";
+import type { PoolLease } from "../buffer-pools.ts";
 import type { Clock } from "../clock.ts";
 import type { Command } from "../command.ts";
-import type { DataBuffer } from "../data-buffer.ts";
-import { Device, type ParsedBy } from "../device.ts";
+import type { BufferOwner, DataBuffer } from "../data-buffer.ts";
+import { Device, type DeviceAttributes, type ParsedBy } from "../device.ts";
 import type { Extent } from "../extended-copy/segment-copy.ts";
 import { executed, freed, refused } from "../life-cycle.ts";
 import type { Nexus } from "../nexus.ts";
 import type { StateStore } from "../reservations/state-store.ts";
 import { TASK_MANAGEMENT_STATUS, type TaskManagementRequest } from "../task-management.ts";
+import type { UserMemory } from "../user-memory.ts";
+import { reuses, UserBuffers } from "./buffers.ts";
 import type { UserOptions } from "./options.ts";
 import { type Remap, REMAP_LENGTH_MAX } from "./remap.ts";
 import { type UserCommand, UserCommandTable } from "./user-command.ts";
@@ -45,9 +43,9 @@ export type Enqueue = (userCommand: UserCommand) => void;
 export type Unqueue = (userCommand: UserCommand) => boolean;
 
 /** The device that a program registered: turns what the core asks into subcommands. */
-export class UserBackend extends Device {
+export class UserBackend extends Device implements BufferOwner {
   readonly table = new UserCommandTable();
-  readonly pool: BufferPool;
+  readonly buffers: UserBuffers;
   override readonly persistentReserveNotifications: boolean;
   readonly #clock: Clock;
   readonly #enqueue: Enqueue;
@@ -61,13 +59,13 @@ export class UserBackend extends Device {
       name: string;
       type: number;
       blockSize: number;
-      purgeIntervalMs: number;
       persistentReserveNotifications: boolean;
       stateStore: StateStore | undefined;
     },
     options: UserOptions,
     clock: Clock,
-    queue: { add: Enqueue; remove: Unqueue },
+    queue: { readonly add: Enqueue; readonly remove: Unqueue },
+    memory: { lease: PoolLease; zeroes: boolean },
   ) {
     super(identity.name, identity.type, identity.blockSize, identity.stateStore);
     this.persistentReserveNotifications = identity.persistentReserveNotifications;
@@ -75,9 +73,11 @@ export class UserBackend extends Device {
     this.#clock = clock;
     this.#enqueue = queue.add;
     this.#unqueue = queue.remove;
-    this.pool = new BufferPool(clock, identity.purgeIntervalMs, (buffer) => {
-      this.#tellCachedFree(buffer);
-    });
+    this.buffers = new UserBuffers(this, memory);
+  }
+
+  get pool(): BufferPool {
+    return this.buffers.pool;
   }
 
   get options(): UserOptions {
@@ -125,25 +125,28 @@ export class UserBackend extends Device {
     return this.#options.hasOwnOrderMgmt !== 0;
   }
 
-  /** Whether the core keeps buffers of commands that go this way. */
-  reuses(command: Command): boolean {
-    switch (this.#options.memoryReuseType) {
-      case SCST_USER_MEM_REUSE_ALL:
-        return true;
-      case SCST_USER_MEM_REUSE_READ:
-        return command.dataDirection === SCST_DATA_READ;
-      case SCST_USER_MEM_REUSE_WRITE:
-        return command.dataDirection !== SCST_DATA_READ;
-      default:
-        return false;
-    }
+  override get handlerName(): string {
+    return "user";
   }
 
-  /** How much memory the handler is asked for: a whole class of the pool, where it is kept. */
+  override get attributes(): DeviceAttributes {
+    const { persistentReserveNotifications } = this;
+    return { ...this.#options, persistentReserveNotifications };
+  }
+
+  /** Whether the core keeps buffers of commands that go this way. */
+  reuses(command: Command): boolean {
+    return reuses(command, this.#options.memoryReuseType);
+  }
+
+  /** How much memory the handler is asked for. */
   allocationLength(command: Command): number {
-    if (!this.reuses(command)) return command.bufferLength;
-    const sizeClass = sizeClassOf(command.bufferLength);
-    return sizeClass < 0 ? command.bufferLength : sizeOfClass(sizeClass);
+    return this.buffers.allocationLength(command, this.#options.memoryReuseType);
+  }
+
+  /** The handler's memory at `pbuf` as the command's buffer, or a negative errno. */
+  bufferAt(command: Command, pbuf: number, memory: UserMemory): DataBuffer | number {
+    return this.buffers.at(command, pbuf, this.#options.memoryReuseType, memory);
   }
 
   override parse(command: Command): void {
@@ -158,8 +161,7 @@ export class UserBackend extends Device {
   }
 
   override allocateCached(command: Command): void {
-    if (this.#options.memoryReuseType === SCST_USER_MEM_NO_REUSE || !this.reuses(command)) return;
-    command.buffer = this.pool.take(command.bufferLength);
+    this.buffers.take(command, this.#options.memoryReuseType);
   }
 
   override exec(command: Command): void {
@@ -269,11 +271,11 @@ export class UserBackend extends Device {
   }
 
   releaseBuffer(buffer: DataBuffer): void {
-    if (buffer.sizeClass >= 0 && !this.gone) this.pool.give(buffer);
-    else if (buffer.sizeClass === UNCACHED) this.#tellCachedFree(buffer);
+    this.buffers.release(buffer);
   }
 
-  #tellCachedFree(buffer: DataBuffer): void {
+  /** The pool does not keep the buffer: the handler may free it. */
+  bufferReleased(buffer: DataBuffer): void {
     const userCommand = this.gone ? undefined : this.table.take();
     if (userCommand === undefined) return;
     userCommand.buffer = buffer;
@@ -343,9 +345,3 @@ export class UserBackend extends Device {
     return userCommand;
   }
 }
-
-/** A buffer's class: the core would keep it if it were not too big. */
-export const UNCACHED = -2;
-
-/** A buffer's class: the handler's own, which it frees by itself. */
-export const NOT_REUSED = -1;

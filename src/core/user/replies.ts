@@ -33,14 +33,13 @@ import {
   UCMD_STATE_TM_DONE_EXECING,
   UCMD_STATE_TM_RECEIVED_EXECING,
 } from "../../protocol/scst/index.ts";
-import { PAGE_SIZE, sizeClassOf } from "../buffer-pool.ts";
+import { PAGE_SIZE } from "../buffer-pool.ts";
 import type { Command } from "../command.ts";
-import { DataBuffer } from "../data-buffer.ts";
 import { overLimitStatus } from "../flow-control.ts";
 import { executed, failed, parsed, refused, respond, spaceReady } from "../life-cycle.ts";
 import { copyFromUser, type UserMemory } from "../user-memory.ts";
 import { type BlockRange, isWriteSame, writeSame, writeSameRange } from "../write-same.ts";
-import { NOT_REUSED, UNCACHED, type UserBackend } from "./backend.ts";
+import type { UserBackend } from "./backend.ts";
 import { endRemap, takeRemapReply } from "./remap.ts";
 import type { UserCommand } from "./user-command.ts";
 
@@ -192,7 +191,7 @@ function takeAllocReply(
     refused(command, overLimitStatus(command));
     return 0;
   }
-  const buffer = bufferAt(command, pbuf, backend, memory);
+  const buffer = backend.bufferAt(command, pbuf, memory);
   if (typeof buffer === "number") {
     const unaligned = buffer === -ERRNO.EINVAL;
     failed(command, unaligned ? SENSE.INTERNAL_TARGET_FAILURE : SENSE.COMMAND_INTERNAL_FAILURE);
@@ -201,26 +200,6 @@ function takeAllocReply(
   command.buffer = buffer;
   spaceReady(command);
   return 0;
-}
-
-/** The handler's memory at `pbuf` as the command's buffer, or a negative errno. */
-function bufferAt(
-  command: Command,
-  pbuf: number,
-  backend: UserBackend,
-  memory: UserMemory,
-): DataBuffer | number {
-  const reuses = backend.reuses(command);
-  if (reuses && pbuf % PAGE_SIZE !== 0) return -ERRNO.EINVAL;
-  const length = backend.allocationLength(command);
-  const segment = memory.find(pbuf, length);
-  if (segment === undefined) return -ERRNO.EFAULT;
-  let sizeClass = NOT_REUSED;
-  if (reuses) {
-    const fits = sizeClassOf(length);
-    sizeClass = fits < 0 ? UNCACHED : fits;
-  }
-  return DataBuffer.of(segment, pbuf, length, sizeClass);
 }
 
 function takeExecReply(
@@ -313,7 +292,7 @@ function takeLateBuffer(
     executed(command);
     return 0;
   }
-  const buffer = bufferAt(command, pbuf, backend, memory);
+  const buffer = backend.bufferAt(command, pbuf, memory);
   if (typeof buffer !== "number") {
     command.buffer = buffer;
     return undefined;

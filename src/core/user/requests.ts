@@ -28,7 +28,8 @@ import {
 import { pagesOf } from "../buffer-pool.ts";
 import type { Command } from "../command.ts";
 import type { Nexus } from "../nexus.ts";
-import { NOT_REUSED, type UserBackend } from "./backend.ts";
+import type { UserBackend } from "./backend.ts";
+import { NOT_REUSED } from "./buffers.ts";
 import { writeRemap } from "./remap.ts";
 import type { EndedCommand, UserCommand } from "./user-command.ts";
 
