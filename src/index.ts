@@ -18,6 +18,13 @@ export {
   type SetTargetPortGroupsRequest,
   type TargetGroup,
   type TargetGroupOptions,
+  type CommandTrace,
+  type CoreSnapshot,
+  PROMETHEUS_CONTENT_TYPE,
+  prometheusText,
+  type TraceEntry,
+  traceLine,
+  type TraceOptions,
 } from "./core/index.ts";
 export { ProtocolError, SystemError, UsageError } from "./protocol/errors.ts";
 export * from "./protocol/scsi/index.ts";

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 
 import { UsageError } from "scst-user";
 
+import { serveMetrics } from "./metrics.ts";
 import { type Options, parseOptions, type Request, USAGE } from "./options.ts";
 import { showRates } from "./rates.ts";
 import { FileioTarget } from "./target.ts";
@@ -45,9 +46,13 @@ async function run(options: Options): Promise<number> {
   const target = new FileioTarget(options, tell);
   // Before anybody can know of us: by default Node opens its debugger on SIGUSR1.
   process.on("SIGUSR1", () => refresh(target));
+  process.on("SIGUSR2", () => show(target));
   const ended = signalled();
   try {
     const lines = await target.start(iscsi);
+    if (options.metrics !== undefined) {
+      lines.push(`metrics  ${await serveMetrics(target.core, options.metrics)}`);
+    }
     process.stdout.write(`${lines.join("\n")}\nready\n`);
     const stopRates = showRates(target.devices, process.stderr);
     await ended;
@@ -76,6 +81,11 @@ function refresh(target: FileioTarget): void {
   } catch (error) {
     tell(messageOf(error));
   }
+}
+
+/** Everything there is to know, for people and for jq. */
+function show(target: FileioTarget): void {
+  process.stderr.write(`${JSON.stringify(target.core.snapshot(), null, 2)}\n`);
 }
 
 /** When it is time to end: the first SIGINT or SIGTERM. The second one ends at once. */

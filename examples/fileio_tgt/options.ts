@@ -16,6 +16,8 @@ export interface Options {
   readonly device: DeviceOptions;
   /** Where to listen; undefined for the kernel's SCST. */
   readonly iscsi: Address | undefined;
+  /** Where Prometheus finds the metrics. */
+  readonly metrics: Address | undefined;
   readonly devices: readonly NamedPath[];
   /** What was asked for and has no effect here, as sentences. */
   readonly notes: readonly string[];
@@ -55,6 +57,8 @@ Serves files and block devices as SCSI disks: the first is LUN 0, the next LUN 1
   -F, --flush=SECONDS      free the buffers that are kept every so often (0: when not used)
       --state_dir=FOLDER   keep persistent reservations (APTPL) there, over restarts
       --iscsi[=HOST:PORT]  serve by iSCSI, without a kernel module (127.0.0.1:3260)
+      --metrics=[HOST:]PORT
+                           metrics for Prometheus at http://HOST:PORT/metrics (on 127.0.0.1)
   -v, --version            print the version
   -h, --help               print this
 
@@ -78,6 +82,7 @@ const SPECS = {
   multi_cmd: { type: "string", short: "M" },
   state_dir: { type: "string" },
   iscsi: { type: "string" },
+  metrics: { type: "string" },
   version: { type: "boolean", short: "v" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -111,6 +116,7 @@ export function parseOptions(words: readonly string[]): Request {
       memoryReuse,
     },
     iscsi: values.iscsi === undefined ? undefined : addressOf(values.iscsi),
+    metrics: values.metrics === undefined ? undefined : metricsAddressOf(values.metrics),
     devices: devicesOf(positionals),
     notes: notesOn(values),
   };
@@ -186,6 +192,15 @@ function addressOf(text: string): Address {
     throw wrong(`--iscsi ${text}: it must be HOST:PORT, such as ${DEFAULT_ADDRESS}, or left out`);
   }
   return { host: host === "" ? "0.0.0.0" : host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
+/** A port alone is one that no other machine reaches. */
+function metricsAddressOf(text: string): Address {
+  const [, host, port] = ADDRESS.exec(text) ?? /^()(\d+)$/.exec(text) ?? [];
+  if (host === undefined || !(Number(port) <= 65_535)) {
+    throw wrong(`--metrics ${text}: it must be PORT or HOST:PORT, such as 9100`);
+  }
+  return { host: host === "" ? "127.0.0.1" : host.replace(/^\[|\]$/g, ""), port: Number(port) };
 }
 
 function devicesOf(words: readonly string[]): NamedPath[] {

@@ -41,6 +41,11 @@ export class FileioTarget {
     this.#server = new IscsiServer(this.#core);
   }
 
+  /** For those who look on. */
+  get core(): Core {
+    return this.#core;
+  }
+
   get devices(): readonly RegisteredDevice[] {
     return this.#devices;
   }

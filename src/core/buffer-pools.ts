@@ -73,12 +73,12 @@ export class BufferPools {
   }
 
   /** By name, each pool once. */
-  *statistics(): Generator<readonly [name: string, statistics: PoolStatistics]> {
+  *statistics(): Generator<PoolStatistics & { readonly name: string }> {
     const seen = new Set<BufferPool>();
     for (const [name, { pool }] of this.#byName) {
       if (seen.has(pool)) continue;
       seen.add(pool);
-      yield [name, pool.statistics];
+      yield { name, ...pool.statistics };
     }
   }
 }

@@ -233,12 +233,7 @@ export class Command implements ParsedCommand, Linked<Command> {
 
   /** Walks the table of states. */
   moveTo(next: CommandState): void {
-    if (!mayFollow(this.state, next)) {
-      throw new UsageError(
-        "COMMAND_STATE",
-        `a command in ${commandStateName(this.state)} can't go to ${commandStateName(next)}`,
-      );
-    }
+    if (!mayFollow(this.state, next)) throw wrongState(this.state, next);
     this.state = next;
     if (this.observer !== undefined) this.observer.entered(this, next);
   }
@@ -277,4 +272,11 @@ export class Command implements ParsedCommand, Linked<Command> {
     this.buffer = undefined;
     this.deviceNote = undefined;
   }
+}
+
+function wrongState(state: CommandState, next: CommandState): UsageError {
+  return new UsageError(
+    "COMMAND_STATE",
+    `a command in ${commandStateName(state)} can't go to ${commandStateName(next)}`,
+  );
 }

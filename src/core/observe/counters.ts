@@ -38,25 +38,40 @@ export function newCounters(): Counters {
   return new Float64Array(SLOTS);
 }
 
+/** Takes what is counted where there is no device. */
+const NOBODY = newCounters();
+
 export function addCounters(into: Counters, from: Counters): void {
   for (let slot = 0; slot < SLOTS; slot++) into[slot]! += from[slot] as number;
 }
 
-/** Counts a command whose result is settled, for its session and its device. */
+/**
+ * Counts a command whose result is settled, for its session and its device: both at once, since
+ * what is added to them is the same.
+ */
 export function countCommand(command: Command): void {
-  const { nexus } = command;
-  const unaligned = isUnaligned(command);
-  count(command.session.counters, command, unaligned);
-  if (nexus !== undefined) count(nexus.device.counters, command, unaligned);
-}
-
-function count(counters: Counters, command: Command, unaligned: boolean): void {
-  const { dataDirection, responseLength, dataOutLength } = command;
-  counters[dataDirection]!++;
-  if (responseLength > 0) counters[BYTES_IN]! += responseLength;
-  if (dataOutLength > 0) counters[BYTES_OUT]! += dataOutLength;
-  if (unaligned) counters[UNALIGNED + dataDirection]!++;
-  if (command.aborted || command.status !== STATUS.GOOD) countFailure(counters, command);
+  const { dataDirection, responseLength, dataOutLength, nexus } = command;
+  const own = command.session.counters;
+  const shared = nexus === undefined ? NOBODY : nexus.device.counters;
+  own[dataDirection]!++;
+  shared[dataDirection]!++;
+  if (responseLength > 0) {
+    own[BYTES_IN]! += responseLength;
+    shared[BYTES_IN]! += responseLength;
+  }
+  if (dataOutLength > 0) {
+    own[BYTES_OUT]! += dataOutLength;
+    shared[BYTES_OUT]! += dataOutLength;
+  }
+  if (isUnaligned(command)) {
+    own[UNALIGNED + dataDirection]!++;
+    shared[UNALIGNED + dataDirection]!++;
+  }
+  if (command.aborted || command.status !== STATUS.GOOD) {
+    const slot = failureOf(command);
+    own[slot]!++;
+    shared[slot]!++;
+  }
 }
 
 /** Only the low bits of the byte address matter: a product modulo 2^32 has them all. */
@@ -67,30 +82,21 @@ function isUnaligned({ opFlags, lba, bufferLength, nexus }: Command): boolean {
   return ((Math.imul(lba, nexus.device.blockSize) | bufferLength) & ALIGNMENT_MASK) !== 0;
 }
 
-function countFailure(counters: Counters, command: Command): void {
-  if (command.aborted) {
-    counters[ABORTED]!++;
-    return;
-  }
+function failureOf(command: Command): number {
+  if (command.aborted) return ABORTED;
   switch (command.status) {
     case STATUS.CHECK_CONDITION:
-      counters[CHECK_CONDITION + senseKeyOf(command)]!++;
-      break;
+      return CHECK_CONDITION + senseKeyOf(command);
     case STATUS.BUSY:
-      counters[BUSY]!++;
-      break;
+      return BUSY;
     case STATUS.TASK_SET_FULL:
-      counters[TASK_SET_FULL]!++;
-      break;
+      return TASK_SET_FULL;
     case STATUS.RESERVATION_CONFLICT:
-      counters[RESERVATION_CONFLICT]!++;
-      break;
+      return RESERVATION_CONFLICT;
     case STATUS.TASK_ABORTED:
-      counters[TASK_ABORTED]!++;
-      break;
+      return TASK_ABORTED;
     default:
-      counters[OTHER_STATUS]!++;
-      break;
+      return OTHER_STATUS;
   }
 }
 

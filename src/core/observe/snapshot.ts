@@ -88,11 +88,10 @@ export interface BufferPoolSnapshot extends PoolStatistics {
 export function snapshotOf(core: Core): CoreSnapshot {
   const targets = [...core.targets.values()];
   const exported = exportsOf(targets);
-  const pools = [...core.bufferPools.statistics()];
   return {
     targets: targets.map(targetSnapshot),
     devices: [...core.devices.values()].map((each) => deviceSnapshot(each, exported.get(each))),
-    bufferPools: pools.map(([name, statistics]) => ({ name, ...statistics })),
+    bufferPools: [...core.bufferPools.statistics()],
     measuresLatency: core.observer.measuresLatency,
     traces: core.observer.trace !== undefined,
   };

@@ -1,5 +1,5 @@
 /** Commands of a trace for people: names in the place of numbers. */
-import type { Layout, PlacedField } from "../../protocol/layout/index.ts";
+import type { Layout } from "../../protocol/layout/index.ts";
 import {
   additionalSenseName,
   commandName,
@@ -101,7 +101,7 @@ function addFields(
   view: unknown,
   prefix: string,
 ): void {
-  for (const { name, field } of layout.fields as readonly PlacedField[]) {
+  for (const { name, field } of layout.fields) {
     if (SAID_BY_NAME.has(name)) continue;
     const value = (view as Record<string, unknown>)[name];
     if (field.nested !== undefined) addFields(into, field.nested, value, `${prefix}${name}.`);
