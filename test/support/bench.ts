@@ -174,6 +174,8 @@ export interface DiskOptions {
 }
 
 interface BenchOptions {
+  /** Instead of one with a clock of the test. */
+  readonly core?: Core;
   readonly multi?: boolean;
   readonly limits?: FlowLimits;
   readonly stateStore?: StateStore;
@@ -189,7 +191,7 @@ export class Bench {
   constructor(options: BenchOptions = {}) {
     const { limits = {}, stateStore } = options;
     const saving = stateStore === undefined ? {} : { stateStore };
-    this.core = createCore({ clock: this.clock, limits, ...saving });
+    this.core = options.core ?? createCore({ clock: this.clock, limits, ...saving });
     this.target = this.core.addTarget({ name: "target", driver: this.driver });
     this.program = new RawProgram(this.core, options);
   }
