@@ -1,4 +1,4 @@
-/** The code in the README is compiled and run: what a reader copies works. */
+/** The code in the docs is compiled and run: what a reader copies works. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,49 +16,60 @@ function codeBlocks(file: string): string[] {
   return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? "");
 }
 
-const blocks = codeBlocks("README.md");
-/** Pages whose code is compiled and run: it says nothing. */
-const pages = ["docs/alua.md"].flatMap(codeBlocks);
+/** What each block of code prints, in its order. */
+const DOCUMENTS: readonly (readonly [file: string, outputs: readonly string[]])[] = [
+  ["README.md", ["block 42\n", ""]],
+  ["docs/alua.md", [""]],
+  [
+    "docs/observability.md",
+    [
+      "2 commands\n{ UNIT_ATTENTION: 1 }\n" +
+        "[ { target: 'target', group: 'default', lun: 0 } ] disk1\n",
+      "READ(10) { logicalBlockAddress: 8, transferLength: 8 } GOOD \n" +
+        "READ(10) { logicalBlockAddress: 16711680, transferLength: 1 } CHECK CONDITION " +
+        "LOGICAL BLOCK ADDRESS OUT OF RANGE\n2 true\n",
+    ],
+  ],
+];
 
 mkdirSync(folder, { recursive: true });
-const files = [...blocks, ...pages].map((code, i) => {
-  const file = join(folder, `block-${i + 1}.ts`);
-  writeFileSync(file, code);
-  return file;
+const documents = DOCUMENTS.map(([name, outputs]) => {
+  const files = codeBlocks(name).map((code, i) => {
+    const file = join(folder, `${name.replaceAll(/\W/g, "-")}-${i + 1}.ts`);
+    writeFileSync(file, code);
+    return file;
+  });
+  return { name, files, outputs };
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("README.md", () => {
-  it("has a device and a filter", () => {
-    expect(blocks).toHaveLength(2);
+it("compiles", () => {
+  const files = documents.flatMap((document) => document.files);
+  const config = ts.readConfigFile(join(root, "tsconfig.base.json"), (file) =>
+    readFileSync(file, "utf8"),
+  );
+  const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
+  const program = ts.createProgram(files, {
+    ...options,
+    noEmit: true,
+    composite: false,
+    incremental: false,
+  });
+  const errors = ts
+    .getPreEmitDiagnostics(program)
+    .filter(({ file }) => files.includes(file?.fileName ?? ""))
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
+  expect(errors).toEqual([]);
+});
+
+describe.each(documents)("$name", ({ files, outputs }) => {
+  it("has as many blocks of code as are expected", () => {
+    expect(files).toHaveLength(outputs.length);
   });
 
-  it("compiles", () => {
-    const config = ts.readConfigFile(join(root, "tsconfig.base.json"), (file) =>
-      readFileSync(file, "utf8"),
-    );
-    const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
-    const program = ts.createProgram(files, {
-      ...options,
-      noEmit: true,
-      composite: false,
-      incremental: false,
-    });
-    const errors = ts
-      .getPreEmitDiagnostics(program)
-      .filter(({ file }) => files.includes(file?.fileName ?? ""))
-      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
-    expect(errors).toEqual([]);
-  });
-
-  it.each([
-    ["the device", 0, "block 42\n"],
-    ["the filter", 1, ""],
-    ["access states", 2, ""],
-  ])("runs: %s", (_what, index, output) => {
-    const file = files[index] ?? "";
-    const args = ["--import", "tsx", "--conditions=source", file];
+  it.each(outputs.map((output, i) => [i + 1, output] as const))("runs: block %i", (i, output) => {
+    const args = ["--import", "tsx", "--conditions=source", files[i - 1] ?? ""];
     expect(execFileSync(process.execPath, args, { cwd: root, encoding: "utf8" })).toBe(output);
   });
 });

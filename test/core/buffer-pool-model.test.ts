@@ -1,4 +1,4 @@
-/** The pool against a small model: whatever is taken, given, flushed and purged, nothing is lost. */
+/** The pool against a small model: whatever is taken, given and purged, nothing is lost. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BufferPool, PAGE_SIZE } from "../../src/core/buffer-pool.ts";

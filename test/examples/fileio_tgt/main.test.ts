@@ -81,6 +81,27 @@ describe("fileio_tgt", () => {
     expect(program.stderr).toBe("");
   });
 
+  test("--metrics serves them to Prometheus, and SIGUSR2 shows the snapshot", async () => {
+    const path = newFile(1 << 20);
+    const words = ["--metrics", "0", "--iscsi", "127.0.0.1:0", "disk1", path];
+    const program = new Program(...words);
+    await program.printed("ready");
+    const url =
+      /^metrics {2}(http:\/\/127\.0\.0\.1:\d+\/metrics)$/m.exec(program.stdout)?.[1] ?? "";
+    const response = await fetch(url);
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(await response.text()).toContain('scst_device_aborted_total{device="disk1"} 0\n');
+    const others = [fetch(new URL("/other", url)), fetch(url, { method: "POST" })];
+    expect((await Promise.all(others)).map(({ status }) => status)).toEqual([404, 405]);
+    program.child.kill("SIGUSR2");
+    program.child.kill("SIGTERM");
+    expect(await program.ended).toBe(0);
+    expect(JSON.parse(program.stderr)).toMatchObject({
+      devices: [{ name: "disk1", handler: "user" }],
+      measuresLatency: true,
+    });
+  });
+
   test("--nullio leaves the file alone", async () => {
     const path = newFile(1 << 20);
     const program = new Program("-n", "--iscsi", "127.0.0.1:0", "disk1", path);
