@@ -2,6 +2,7 @@ export type { Channel } from "./channel/channel.ts";
 export { loopbackChannel } from "./channel/loopback.ts";
 export type { DeviceStatistics, Report } from "./device/device-loop.ts";
 export {
+  type BufferPoolOptions,
   registerDevice,
   type RegisteredDevice,
   type RegisterOptions,

@@ -1,63 +1,19 @@
 /** A target driver that has to map memory before it uses it. */
 import { describe, expect, test } from "vitest";
-import type { DataBuffer } from "../../src/core/index.ts";
 import {
   SCST_ABORT_TASK_SET,
   SCST_USER_FLUSH_CACHE,
   SCST_USER_ON_CACHED_MEM_FREE,
 } from "../../src/protocol/scst/index.ts";
 import { STATUS } from "../../src/protocol/scsi/index.ts";
-import { Bench, Initiator, NOTHING_LEFT, TestDriver } from "../support/bench.ts";
+import { Bench, Initiator, NOTHING_LEFT } from "../support/bench.ts";
 import { inquiry, read10, write10 } from "../support/cdbs.ts";
+import { MappingDriver } from "../support/mapping-driver.ts";
 
 const READ = { cdb: read10(0, 1), dataInLength: 512 };
 const WRITE = { cdb: write10(0, 1), dataOut: new Uint8Array(512) };
 const BIG_BLOCKS = 4 * 1024 * 2 + 1;
 const BIG = { cdb: read10(0, BIG_BLOCKS), dataInLength: BIG_BLOCKS * 512 };
-
-/** Maps and unmaps at once, or when the test says so. */
-class MappingDriver extends TestDriver {
-  hold = false;
-  works = true;
-  readonly mapped = new Set<DataBuffer>();
-  readonly held: (() => void)[] = [];
-  maps = 0;
-
-  registerBuffer(buffer: DataBuffer, done: (registered: boolean) => void): void {
-    expect(this.mapped.has(buffer)).toBe(false);
-    this.maps++;
-    this.#soon(() => {
-      if (this.works) this.mapped.add(buffer);
-      done(this.works);
-    });
-  }
-
-  unregisterBuffer(buffer: DataBuffer, done: () => void): void {
-    expect(this.mapped.delete(buffer)).toBe(true);
-    this.#soon(done);
-  }
-
-  #soon(act: () => void): void {
-    if (this.hold) this.held.push(act);
-    else act();
-  }
-
-  override readyToTransfer(command: Parameters<TestDriver["readyToTransfer"]>[0]): void {
-    expect(this.mapped.has(command.buffer as DataBuffer)).toBe(true);
-    super.readyToTransfer(command);
-  }
-
-  override sendResponse(command: Parameters<TestDriver["sendResponse"]>[0]): void {
-    if (command.responseLength > 0 && !command.aborted) {
-      expect(this.mapped.has(command.buffer as DataBuffer)).toBe(true);
-    }
-    super.sendResponse(command);
-  }
-
-  letGo(): void {
-    for (const act of this.held.splice(0)) act();
-  }
-}
 
 function ready(opt: Readonly<Record<string, number>> = {}) {
   const bench = Bench.withDisk({ opt });

@@ -23,6 +23,7 @@ import {
 import type { Device } from "../../src/core/index.ts";
 import { Bench, type Initiator, NOTHING_LEFT, registerDisk, type Sent } from "../support/bench.ts";
 import { inquiry, read10, reportLuns, synchronizeCache10, write10 } from "../support/cdbs.ts";
+import { MappingDriver } from "../support/mapping-driver.ts";
 import { type GetCmdView, RawProgram } from "../support/raw-program.ts";
 
 const REQUESTS = [
@@ -101,10 +102,12 @@ class Walk {
   /** Devices whose handler was killed. */
   readonly dead: Device[] = [];
   readonly #opt: Readonly<Record<string, number>>;
+  readonly mapping: MappingDriver | undefined;
 
-  constructor(opt: Readonly<Record<string, number>>) {
+  constructor(opt: Readonly<Record<string, number>>, mapping?: MappingDriver) {
+    this.bench = Bench.withDisk({ opt, ...(mapping === undefined ? {} : { driver: mapping }) });
     this.#opt = opt;
-    this.bench = Bench.withDisk({ opt });
+    this.mapping = mapping;
     this.login();
   }
 
@@ -150,11 +153,13 @@ class Walk {
         driver.deliver(attribute > 0);
         break;
       case "data":
+        this.mapping?.letGo();
         for (const command of driver.waitingForData.splice(0)) command.dataReceived();
         break;
       case "hold":
         driver.holdResponses = (attribute & 1) !== 0;
         driver.holdData = (attribute & 2) !== 0;
+        if (this.mapping !== undefined) this.mapping.hold = which % 2 === 0;
         break;
       case "manage":
         if (initiator === undefined) break;
@@ -233,6 +238,10 @@ class Walk {
     const { driver } = this.bench;
     driver.holdData = false;
     driver.holdResponses = false;
+    if (this.mapping !== undefined) {
+      this.mapping.hold = false;
+      this.mapping.letGo();
+    }
     for (const command of driver.waitingForData.splice(0)) command.dataReceived();
     driver.deliver();
   }
@@ -295,6 +304,23 @@ test("a handler that answers at last ends every command", () => {
       for (const step of steps) walk.step(step);
       walk.finish();
       walk.expectNothingLeft();
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a target driver that maps buffers uses no other, and unmaps them all", () => {
+  fc.assert(
+    fc.property(walks, ({ opt, steps }) => {
+      const mapping = new MappingDriver();
+      const walk = new Walk(opt, mapping);
+      for (const step of steps) walk.step(step);
+      walk.finish();
+      walk.expectNothingLeft();
+      const { program } = walk.bench;
+      expect(mapping.mapped.size).toBeLessThanOrEqual(program.device.device!.pool.size);
+      program.device.close();
+      expect(mapping.mapped.size).toBe(0);
     }),
     { numRuns: 300 },
   );

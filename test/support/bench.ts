@@ -179,16 +179,18 @@ interface BenchOptions {
   readonly multi?: boolean;
   readonly limits?: FlowLimits;
   readonly stateStore?: StateStore;
+  readonly driver?: TestDriver;
 }
 
 export class Bench {
   readonly clock = new FakeClock();
   readonly core: Core;
-  readonly driver = new TestDriver();
+  readonly driver: TestDriver;
   readonly target: Target;
   program: RawProgram;
 
   constructor(options: BenchOptions = {}) {
+    this.driver = options.driver ?? new TestDriver();
     const { limits = {}, stateStore } = options;
     const saving = stateStore === undefined ? {} : { stateStore };
     this.core = options.core ?? createCore({ clock: this.clock, limits, ...saving });

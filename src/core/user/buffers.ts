@@ -16,7 +16,7 @@ import { type BufferOwner, DataBuffer } from "../data-buffer.ts";
 import type { UserMemory } from "../user-memory.ts";
 
 /** A buffer's class: the core would keep it if it were not too big. */
-export const UNCACHED = -2;
+const UNCACHED = -2;
 
 /** A buffer's class: the handler's own, which it frees by itself. */
 export const NOT_REUSED = -1;

@@ -17,7 +17,28 @@ const LICENSE = "GPL v2";
 /** The module reads more than the strings have. */
 const STRING_ROOM = 128;
 
+/** The pool that the core keeps the device's buffers in. */
+export interface BufferPoolOptions {
+  /** By default the device's name. */
+  readonly name?: string;
+  /**
+   * Another device of this program may use the pool of that name, too; over the loopback channel
+   * it must have the same arena. Default: false.
+   */
+  readonly shared?: boolean;
+  /** All buffers have so many pages; 0, the default: powers of two, 4 KiB to 4 MiB. */
+  readonly singlePages?: number;
+  /**
+   * A buffer that nobody has wanted for one to two of these is given back. Negative: never.
+   * Default: 60.
+   */
+  readonly purgeIntervalSeconds?: number;
+  /** SCST's second pool, for target drivers that want adjacent pages. Default: true. */
+  readonly clustered?: boolean;
+}
+
 export interface RegisterOptions {
+  readonly bufferPool?: BufferPoolOptions;
   /** Told of what goes wrong in a handler: by default, nobody. */
   readonly report?: Report;
 }
@@ -49,13 +70,18 @@ export async function registerDevice(
   options: RegisterOptions = {},
 ): Promise<RegisteredDevice> {
   checkHandler(name, handler);
-  register(channel, name, handler);
+  register(channel, name, handler, options.bufferPool ?? {});
   const loop = new DeviceLoop(channel, handler, options.report ?? (() => undefined));
   channel.whenReadable(loop.pump);
   return new OpenDevice(channel, name, handler, loop);
 }
 
-function register(channel: Channel, name: string, handler: DeviceHandler): void {
+function register(
+  channel: Channel,
+  name: string,
+  handler: DeviceHandler,
+  pool: BufferPoolOptions,
+): void {
   const block = channel.arena.allocate(ScstUserDevDesc.size + 2 * STRING_ROOM);
   if (block === undefined) throw new SystemError("ENOMEM", ERRNO.ENOMEM, "no memory to register");
   block.bytes.fill(0);
@@ -66,6 +92,11 @@ function register(channel: Channel, name: string, handler: DeviceHandler): void 
   view.blockSize = handler.blockSize;
   view.name = name;
   view.enablePrCmdsNotifications = handler.options?.persistentReserveNotifications === true ? 1 : 0;
+  view.sgvName = pool.name ?? "";
+  view.sgvShared = pool.shared === true ? 1 : 0;
+  view.sgvSingleAllocPages = pool.singlePages ?? 0;
+  view.sgvPurgeInterval = pool.purgeIntervalSeconds ?? 0;
+  view.sgvDisableClusteredPool = pool.clustered === false ? 1 : 0;
   writeHandlerOptions(view.opt, handler);
   const result = channel.ioctl(SCST_USER_REGISTER_DEVICE, block.address);
   channel.arena.release(block.address);
@@ -83,7 +114,7 @@ function putString(
 
 const REASONS: Readonly<Record<string, string>> = {
   EEXIST: "there is a device of that name already",
-  ENOMEM: "there is a device of that name already, or no memory",
+  ENOMEM: "there is a device or a buffer pool of that name already, or no memory",
   EINVAL: "it does not accept the block size, an option or the interface's version",
   EPERM: "it does not accept the licence",
   EIO: "the device's saved reservations can't be read",

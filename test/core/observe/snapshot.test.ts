@@ -126,10 +126,10 @@ describe("for Prometheus", () => {
       }
       if (line.startsWith("#")) continue;
       const sample = /^(\w+)((?:\{(?:\w+="(?:[^"\\]|\\.)*",?)+\})?) (\S+)$/.exec(line);
-      expect(sample, line).not.toBeNull();
-      const [, name = "", labels = "", value] = sample ?? [];
-      expect(name.startsWith(family), line).toBe(true);
-      expect(samples.has(name + labels), line).toBe(false);
+      if (sample === null) expect.fail(`no sample: ${line}`);
+      const [, name = "", labels = "", value] = sample;
+      expect(name.slice(0, family.length)).toBe(family);
+      expect([...samples.keys()]).not.toContain(name + labels);
       samples.set(name + labels, Number(value));
     }
     return samples;
