@@ -9,7 +9,6 @@ import {
   SCST_CMD_QUEUE_SIMPLE,
   SCST_CMD_QUEUE_UNTAGGED,
   SCST_DATA_BIDI,
-  SCST_DATA_NONE,
   SCST_DATA_READ,
   SCST_DATA_UNKNOWN,
   SCST_DATA_WRITE,
@@ -43,6 +42,7 @@ import {
   putReservationOutcome,
   reservationOutcome,
 } from "./reservation-commands.ts";
+import { residualOf } from "./residual.ts";
 import type { ReservationOutcome } from "./reservations/outcome.ts";
 import { requeueUnitAttention, tellParametersChanged } from "./unit-attention-delivery.ts";
 
@@ -461,27 +461,6 @@ function makeWay(command: Command): void {
   if (command.internal === undefined) nexus.taskSet.remove(command, checkExclusion);
   const { exclusion } = nexus.device;
   if (exclusion.watches) exclusion.ended(command, checkExclusion);
-}
-
-/**
- * What the initiator expected beyond, or short of, what there was. For data-out it compares the
- * lengths of the request, whatever became of the command.
- */
-function residualOf(command: Command): number {
-  switch (command.expectedDirection) {
-    case SCST_DATA_READ:
-      return command.expectedLength - command.responseLength;
-    case SCST_DATA_WRITE:
-      return command.dataOutLength < command.expectedLength
-        ? command.expectedLength - command.dataOutLength
-        : command.dataOutLength - (command.wantedLength || command.bufferLength);
-    case SCST_DATA_BIDI:
-      return command.expectedLength - command.responseLength;
-    case SCST_DATA_NONE:
-      return command.status === STATUS.GOOD ? 0 - command.responseLength : 0;
-    default:
-      return 0;
-  }
 }
 
 /** FINISHED: the response left, or did not. */

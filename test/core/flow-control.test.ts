@@ -98,7 +98,9 @@ describe("commands of one initiator at one LUN", () => {
     const device = bench.program.device.device!;
     const before = [device.table.used, device.commandMemory.used, device.pool.statistics.total];
     expect(a.send(WRITE).response?.status).toBe(TASK_SET_FULL);
-    expect([device.table.used, device.commandMemory.used, device.pool.statistics.total]).toEqual(before);
+    expect([device.table.used, device.commandMemory.used, device.pool.statistics.total]).toEqual(
+      before,
+    );
     expect(bench.program.drain().map(({ subcode }) => subcommandName(subcode))).toEqual(["EXEC"]);
   });
 });
