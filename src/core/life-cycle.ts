@@ -233,7 +233,6 @@ function check(command: Command): void {
 /** Its turn has come: nothing that runs may be in its way. Called again after a wait. */
 export function checkExclusion(command: Command): void {
   const { device } = command.nexus!;
-  if (isKeptByAccessState(command)) return;
   const { exclusion } = device;
   const begins =
     command.internal === undefined
@@ -250,14 +249,14 @@ function isPassed({ nexus, parent }: Command): boolean {
 /** Whether the target port's access state ends the command, or has it wait. */
 function isKeptByAccessState(command: Command): boolean {
   const { targetGroup } = command.nexus!;
-  if (targetGroup === undefined || command.internal !== undefined || command.aborted) return false;
+  if (targetGroup === undefined || command.internal !== undefined) return false;
   const sense = refusedIn(targetGroup.state, command.cdb);
   if (sense === undefined) return false;
   const refuse = () => {
     command.setSense(sense);
     executed(command);
   };
-  if (targetGroup.state === "transitioning") targetGroup.hold(command, checkExclusion, refuse);
+  if (targetGroup.state === "transitioning") targetGroup.hold(command, execute, refuse);
   else refuse();
   return true;
 }
@@ -290,6 +289,7 @@ function execute(command: Command): void {
     executed(command);
     return;
   }
+  if (isKeptByAccessState(command)) return;
   if (command.cdb[0] === COMPARE_AND_WRITE) {
     command.moveTo(S.LOCAL_EXEC);
     compareAndWrite(command, () => executed(command));

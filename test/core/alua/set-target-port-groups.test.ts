@@ -58,7 +58,7 @@ describe("the program", () => {
 
   test("may take its time: the groups are in transition", async () => {
     const { promise, settle } = deferred();
-    const { first, second, one, two, clock } = await openPaths({
+    const { first, second, one, two } = await openPaths({
       setTargetPortGroups: () => promise,
     });
     const [a, b] = [await settled(first), await settled(second)];
@@ -67,11 +67,10 @@ describe("the program", () => {
     // As in SCST the device does nothing else meanwhile, by whatever path.
     const other = heard(b);
     const refused = a.execute({ cdb: [0, 0, 0, 0, 0, 0] });
-    clock.advance(500);
-    expect(senseText((await refused).sense)).toBe("2/04/0A");
     settle(true);
     expect((await set).status).toBe(0);
     expect(await other).toEqual(["6/2A/06"]);
+    expect(senseText((await refused).sense)).toBe("2/04/0B");
     expect(one.state).toBe("standby");
   });
 

@@ -73,7 +73,9 @@ describe("options", () => {
     ["TMF_ONLY", { taskManagementFunctionsOnly: true }, { tmfOnly: 1 }],
     ["EXTENDED COPY", { extendedCopyRemap: true }, { extCopyRemapSupported: 1 }],
   ])("%s", async (_title, options, expected) => {
-    const { channel } = await withDevice(handlerOf({ options, parse: () => good }));
+    const callbacks = options.extendedCopyRemap === true ? { extendedCopyRemap: () => [] } : {};
+    const handler = handlerOf({ options, parse: () => good, ...callbacks });
+    const { channel } = await withDevice(handler);
     const block = channel.arena.allocate(ScstUserOpt.size)!;
     expect(channel.ioctl(SCST_USER_GET_OPTIONS, block.address)).toBe(0);
     const view = ScstUserOpt.view(block.bytes) as unknown as Record<string, number>;
