@@ -22,4 +22,38 @@ export interface BlockStore {
   /** Makes every write that was done before the call durable. */
   flush(): MaybePromise<void>;
   close(): MaybePromise<void>;
+
+  /**
+   * Gives back the space of a range, as far as the store can: parts that do not fill its own unit
+   * of allocation stay. The whole range reads as zeros afterwards in any case. A store that has
+   * this is thinly provisioned.
+   */
+  trim?(offset: number, length: number): MaybePromise<void>;
+  /** Makes the range zeros, faster than by writing them. */
+  writeZeroes?(offset: number, length: number, options: WriteZeroesOptions): MaybePromise<void>;
+  /**
+   * What of the range has space, as runs that follow each other and begin at `offset`. There may
+   * be fewer than cover the range (at least one): the rest is asked for again.
+   */
+  allocated?(offset: number, length: number): MaybePromise<readonly Extent[]>;
+  /** Whether the medium rotates, where that is known. */
+  readonly rotational?: boolean;
+  /** Bytes that the medium writes at once, where that is known. */
+  readonly physicalBlockSize?: number;
+  /** Called by the store when `size` has changed. Set by who uses the store. */
+  onResize?: (() => void) | undefined;
+}
+
+export interface WriteZeroesOptions {
+  /** The space may be given back. */
+  readonly mayTrim: boolean;
+  /** Durable when the call is done. */
+  readonly fua: boolean;
+}
+
+/** A run of bytes that has space of its own, or reads as zeros because it has none. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+  readonly allocated: boolean;
 }
