@@ -9,6 +9,7 @@ import {
   SCST_UNKNOWN_LENGTH,
 } from "../protocol/scst/index.ts";
 import type { Command } from "./command.ts";
+import { isWriteSame } from "./write-same.ts";
 
 /** The longest transfer that only the initiator's word gives, in bytes (SCST's number). */
 const UNKNOWN_LENGTH_MAX = 15 * 1024 * 1024;
@@ -41,7 +42,18 @@ function known(direction: number): number {
 function compare(command: Command): SenseCondition | undefined {
   const { dataDirection, expectedDirection } = command;
   if (expectedDirection === SCST_DATA_UNKNOWN) return undefined;
+  if (dataDirection === SCST_DATA_READ && expectedDirection === SCST_DATA_WRITE) {
+    // RFC 7143, "Residual count": the initiator has no room for data-in, and what it would send
+    // is not wanted. Both are residual.
+    command.bufferLength = 0;
+    command.dataDirection = SCST_DATA_NONE;
+    return undefined;
+  }
   if (!compatible(dataDirection, expectedDirection)) return SENSE.INVALID_MESSAGE_ERROR;
+  // WRITE SAME sends one block, and there is no saying which of several is meant.
+  if (isWriteSame(command) && command.expectedLength > command.bufferLength) {
+    return SENSE.INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT;
+  }
   return undefined;
 }
 

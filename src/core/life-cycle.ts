@@ -379,11 +379,9 @@ export function localEvent(command: Command): SenseCondition | undefined {
   if (nexus.unitAttentions.pending && (command.opFlags & SCST_SKIP_UA) === 0) {
     return nexus.takeUnitAttention();
   }
-  if (
-    (command.opFlags & SCST_WRITE_MEDIUM) !== 0 &&
-    (nexus.readOnly || nexus.device.writeProtected)
-  ) {
-    return SENSE.DATA_PROTECT;
+  if ((command.opFlags & SCST_WRITE_MEDIUM) !== 0) {
+    if (nexus.readOnly) return SENSE.DATA_PROTECT;
+    if (nexus.device.writeProtected) return SENSE.LOGICAL_UNIT_SOFTWARE_WRITE_PROTECTED;
   }
   return undefined;
 }

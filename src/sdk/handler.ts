@@ -144,6 +144,18 @@ export interface DeviceOptions {
   readonly persistentReserveNotifications?: boolean;
 }
 
+/** What a handler can tell the core of its device on its own. */
+export interface DeviceControl {
+  /**
+   * `options` has changed: the core keeps to the new ones.
+   *
+   * @throws SystemError where the core refuses them; the old ones hold
+   */
+  optionsChanged(): void;
+  /** Tells every initiator that the capacity has changed (disks). */
+  capacityChanged(): void;
+}
+
 /**
  * A SCSI device, written in TypeScript. Only `exec` is required; everything else has the default
  * that scst_user would use.
@@ -153,7 +165,15 @@ export interface DeviceHandler {
   readonly type: number;
   /** Bytes of a logical block, a power of two from 512; 0 for devices without blocks. */
   readonly blockSize: number;
+  /** May change: {@link DeviceControl.optionsChanged} tells the core. */
   readonly options?: DeviceOptions;
+
+  /**
+   * The device is registered, and commands will come.
+   *
+   * Valid outcomes: none.
+   */
+  registered?(device: DeviceControl): void;
 
   /**
    * Carries a command out.

@@ -4,10 +4,12 @@ import {
   SCST_USER_DEVICE_CAPACITY_CHANGED,
   SCST_USER_FLUSH_CACHE,
   SCST_USER_REGISTER_DEVICE,
+  SCST_USER_SET_OPTIONS,
   ScstUserDevDesc,
+  ScstUserOpt,
 } from "../../protocol/scst/index.ts";
 import type { Channel } from "../channel/channel.ts";
-import type { DeviceHandler } from "../handler.ts";
+import type { DeviceControl, DeviceHandler } from "../handler.ts";
 import { DeviceLoop, type DeviceStatistics, type Report } from "./device-loop.ts";
 import { checkHandler, writeHandlerOptions } from "./options.ts";
 
@@ -73,7 +75,9 @@ export async function registerDevice(
   register(channel, name, handler, options.bufferPool ?? {});
   const loop = new DeviceLoop(channel, handler, options.report ?? (() => undefined));
   channel.whenReadable(loop.pump);
-  return new OpenDevice(channel, name, handler, loop);
+  const device = new OpenDevice(channel, name, handler, loop);
+  handler.registered?.(device);
+  return device;
 }
 
 function register(
@@ -127,7 +131,7 @@ function refusal(channel: Channel, name: string, errno: number): SystemError {
   return new SystemError(code, errno, `${channel.name} refused to register "${name}": ${why}`);
 }
 
-class OpenDevice implements RegisteredDevice {
+class OpenDevice implements RegisteredDevice, DeviceControl {
   readonly #channel: Channel;
   readonly #loop: DeviceLoop;
   readonly name: string;
@@ -153,8 +157,21 @@ class OpenDevice implements RegisteredDevice {
     this.#ask(SCST_USER_FLUSH_CACHE, "flushing the cache of buffers");
   }
 
-  #ask(request: number, what: string): void {
-    const result = this.#channel.ioctl(request, 0);
+  optionsChanged(): void {
+    const { arena } = this.#channel;
+    const block = arena.allocate(ScstUserOpt.size);
+    if (block === undefined) throw new SystemError("ENOMEM", ERRNO.ENOMEM, "no memory for options");
+    try {
+      block.bytes.fill(0);
+      writeHandlerOptions(ScstUserOpt.view(block.bytes), this.handler);
+      this.#ask(SCST_USER_SET_OPTIONS, "changing options", block.address);
+    } finally {
+      arena.release(block.address);
+    }
+  }
+
+  #ask(request: number, what: string, argument = 0): void {
+    const result = this.#channel.ioctl(request, argument);
     if (result >= 0) return;
     const code = errnoName(result);
     throw new SystemError(code, -result, `${this.name}: ${what}: ${code}`);

@@ -40,6 +40,11 @@ export interface BlockStore {
   readonly rotational?: boolean;
   /** Bytes that the medium writes at once, where that is known. */
   readonly physicalBlockSize?: number;
+  /**
+   * The longest write that is there wholly or not at all after a loss of power, where that is
+   * known. Absent: nothing is promised.
+   */
+  readonly atomicBytes?: number;
   /** Called by the store when `size` has changed. Set by who uses the store. */
   onResize?: (() => void) | undefined;
 }

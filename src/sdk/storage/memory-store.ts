@@ -26,6 +26,8 @@ export class MemoryStore implements BlockStore {
   readonly name = "memory";
   readonly readOnly: boolean;
   readonly rotational = false;
+  /** A loss of power takes everything: no write is ever there in part. */
+  readonly atomicBytes = 1024 * 1024;
   onResize: (() => void) | undefined;
   #size: number;
   readonly #pieces = new Map<number, Uint8Array>();

@@ -79,8 +79,9 @@ function writeSame(name: string, opcode: number, layout: Layout): CommandRow {
 }
 
 function sanitize(name: string, serviceAction: number): CommandRow {
+  // Not serialized: while it runs others are answered (SBC-4, "Sanitize operations").
   const more = { serviceAction, ...beyondScst };
-  return dataOut(`SANITIZE, ${name}`, 0x48, cdb.Sanitize, LONG | WRITE_MEDIUM | STRICT, more);
+  return dataOut(`SANITIZE, ${name}`, 0x48, cdb.Sanitize, LONG | WRITE_MEDIUM, more);
 }
 
 function serviceActionIn16(
@@ -160,6 +161,8 @@ export const SBC: readonly CommandRow[] = [
   }),
   writeSame("WRITE SAME(10)", 0x41, cdb.WriteSame10),
   dataOut("UNMAP", 0x42, cdb.Unmap, WRITE_MEDIUM | DESCRIPTORS),
+  // Another service action than the standard's is an invalid field, not an unknown opcode.
+  dataOut("SANITIZE", 0x48, cdb.Sanitize, LONG | WRITE_MEDIUM, beyondScst),
   sanitize("OVERWRITE", 0x01),
   sanitize("BLOCK ERASE", 0x02),
   sanitize("CRYPTOGRAPHIC ERASE", 0x03),
@@ -187,14 +190,17 @@ export const SBC: readonly CommandRow[] = [
     special: special.compareAndWrite,
   }),
   write("WRITE(16)", 0x8a, cdb.Write16, block),
-  write("ORWRITE(16)", 0x8b, cdb.Orwrite16, beyondScst),
+  write("ORWRITE(16)", 0x8b, cdb.Orwrite16, { flags: WRITE_MEDIUM | ATOMIC, ...beyondScst }),
   write("WRITE AND VERIFY(16)", 0x8e, cdb.WriteAndVerify16, block),
   verify("VERIFY(16)", 0x8f, cdb.Verify16),
   noData("PRE-FETCH(16)", 0x90, cdb.Prefetch16, WRITE_EXCL, { lba, ...block }),
   noData("SYNCHRONIZE CACHE(16)", 0x91, cdb.SynchronizeCache16, 0, { lba, ...block }),
   noData("LOCK UNLOCK CACHE(16)", 0x92, cdb.LockUnlockCache16, 0, block),
   writeSame("WRITE SAME(16)", 0x93, cdb.WriteSame16),
-  write("WRITE ATOMIC(16)", 0x9c, cdb.WriteAtomic16, beyondScst),
+  write("WRITE ATOMIC(16)", 0x9c, cdb.WriteAtomic16, {
+    flags: WRITE_MEDIUM | ATOMIC,
+    ...beyondScst,
+  }),
   // Whatever else there is under 9Eh, only its initiator knows how much data it returns.
   dataIn("SERVICE ACTION IN(16)", 0x9e, cdb.ServiceActionIn16, 0, { length: unknownLength() }),
   serviceActionIn16("READ CAPACITY(16)", 0x10, cdb.ReadCapacity16, IMPLICIT_HQ | ALWAYS),

@@ -84,10 +84,41 @@ export const ShortFormatParameterListHeader = wire("short parameter list header"
   defectListLength: uint(2, 3),
 });
 
+/** The head of FORMAT UNIT's parameter list, LONGLIST one. */
+export const LongFormatParameterListHeader = wire("long parameter list header", {
+  protectionFieldsUsage: bits(0, 2, 0),
+  fov: flag(1, 7),
+  dpry: flag(1, 6),
+  dcrt: flag(1, 5),
+  stpf: flag(1, 4),
+  ip: flag(1, 3),
+  immed: flag(1, 1),
+  pIInformation: bits(3, 7, 4),
+  protectionIntervalExponent: bits(3, 3, 0),
+  defectListLength: uint(4, 7),
+});
+
+/** The head of SANITIZE's parameter list, service action OVERWRITE; the pattern follows. */
+export const SanitizeOverwriteParameterList = wire("SANITIZE OVERWRITE parameter list", {
+  invert: flag(0, 7),
+  test: bits(0, 6, 5),
+  overwriteCount: bits(0, 4, 0),
+  initializationPatternLength: uint(2, 3),
+});
+
 /** The head of READ DEFECT DATA(10)'s parameter data. */
 export const ReadDefectData10Header = wire("READ DEFECT DATA(10) header", {
   plistv: flag(1, 4),
   glistv: flag(1, 3),
   defectListFormat: bits(1, 2, 0),
   defectListLength: uint(2, 3),
+});
+
+/** The head of READ DEFECT DATA(12)'s parameter data. */
+export const ReadDefectData12Header = wire("READ DEFECT DATA(12) header", {
+  plistv: flag(1, 4),
+  glistv: flag(1, 3),
+  defectListFormat: bits(1, 2, 0),
+  generationCode: uint(2, 3),
+  defectListLength: uint(4, 7),
 });

@@ -24,7 +24,64 @@ export const LOG_PAGE = {
   SUPPORTED_LOG_PAGES: 0x00,
   WRITE_ERROR_COUNTERS: 0x02,
   READ_ERROR_COUNTERS: 0x03,
+  VERIFY_ERROR_COUNTERS: 0x05,
   LOGICAL_BLOCK_PROVISIONING: 0x0c,
   TEMPERATURE: 0x0d,
+  GENERAL_STATISTICS_AND_PERFORMANCE: 0x19,
   INFORMATIONAL_EXCEPTIONS: 0x2f,
 } as const;
+
+/** FORMAT AND LINKING: what kind of parameter it is. */
+export const LOG_FORMAT = {
+  COUNTER: 0,
+  ASCII_LIST: 1,
+  BOUNDED_COUNTER: 2,
+  BINARY_LIST: 3,
+} as const;
+
+/** PARAMETER CODE of the error counter log pages (SPC-5, "Error counter log pages"). */
+export const ERROR_COUNTER = { TOTAL_BYTES_PROCESSED: 5, TOTAL_UNCORRECTED_ERRORS: 6 } as const;
+
+/** The value of parameters 0000h and 0001h of the Temperature log page. */
+export const TemperatureLogValue = wire("temperature log parameter", {
+  /** Degrees Celsius; FFh: not known. */
+  temperature: byte(1),
+});
+
+/** SBC-4, "LBA mapping resource" log parameters: counts of threshold sets. */
+export const LbaMappingResourceLogValue = wire(
+  "LBA mapping resource log parameter",
+  { resourceCount: uint(0, 3), scope: bits(4, 1, 0) },
+  8,
+);
+
+/** PARAMETER CODE of the Logical Block Provisioning log page. */
+export const LBP_LOG = { AVAILABLE: 1, USED: 2 } as const;
+
+/** SPC-5, "General Access Statistics and Performance log parameter". */
+export const StatisticsLogValue = wire(
+  "general access statistics and performance log parameter",
+  {
+    numberOfReadCommands: uint(0, 7),
+    numberOfWriteCommands: uint(8, 15),
+    numberOfLogicalBlocksReceived: uint(16, 23),
+    numberOfLogicalBlocksTransmitted: uint(24, 31),
+    readCommandProcessingIntervals: uint(32, 39),
+    writeCommandProcessingIntervals: uint(40, 47),
+    weightedNumberOfReadCommandsPlusWriteCommands: uint(48, 55),
+    weightedReadCommandProcessingPlusWriteCommandProcessing: uint(56, 63),
+  },
+  64,
+);
+
+/** SPC-5, "Informational Exceptions General log parameter". */
+export const InformationalExceptionsLogValue = wire(
+  "informational exceptions general log parameter",
+  {
+    additionalSenseCode: byte(0),
+    additionalSenseCodeQualifier: byte(1),
+    /** Degrees Celsius; FFh: not known. */
+    mostRecentTemperatureReading: byte(2),
+  },
+  4,
+);

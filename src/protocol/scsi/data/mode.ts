@@ -229,3 +229,59 @@ export const InformationalExceptionsControlModePage = wire(
   },
   12,
 );
+
+/** SPC-5, "Control Extension mode page": subpage 01h of the Control mode page. */
+export const ControlExtensionModePage = wire(
+  "Control Extension mode page",
+  {
+    ps: flag(0, 7),
+    spf: flag(0, 6),
+    pageCode: bits(0, 5, 0),
+    subpageCode: byte(1),
+    pageLength: uint(2, 3),
+    dlc: flag(4, 3),
+    tcmos: flag(4, 2),
+    scsip: flag(4, 1),
+    ialuae: flag(4, 0),
+    initialCommandPriority: bits(5, 3, 0),
+    maximumSenseDataLength: byte(6),
+  },
+  32,
+);
+
+/** SPC-5, "Power Condition mode page". Timers are in units of 100 ms. */
+export const PowerConditionModePage = wire(
+  "Power Condition mode page",
+  {
+    ...head,
+    pmBgPrecedence: bits(2, 7, 6),
+    standbyY: flag(2, 0),
+    idleC: flag(3, 3),
+    idleB: flag(3, 2),
+    idleA: flag(3, 1),
+    standbyZ: flag(3, 0),
+    idleAConditionTimer: uint(4, 7),
+    standbyZConditionTimer: uint(8, 11),
+    idleBConditionTimer: uint(12, 15),
+    idleCConditionTimer: uint(16, 19),
+    standbyYConditionTimer: uint(20, 23),
+    ccfIdle: bits(39, 7, 6),
+    ccfStandby: bits(39, 5, 4),
+    ccfStopped: bits(39, 3, 2),
+  },
+  40,
+);
+
+/** SBC-4, "Logical Block Provisioning mode page": subpage 02h of page 1Ch. */
+export const LogicalBlockProvisioningModePage = wire(
+  "Logical Block Provisioning mode page",
+  {
+    ps: flag(0, 7),
+    spf: flag(0, 6),
+    pageCode: bits(0, 5, 0),
+    subpageCode: byte(1),
+    pageLength: uint(2, 3),
+    situa: flag(4, 0),
+  },
+  16,
+);

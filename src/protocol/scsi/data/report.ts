@@ -160,3 +160,12 @@ export const ReportIdentifyingInformationHeader = wire(
   "REPORT IDENTIFYING INFORMATION parameter data",
   { identifyingInformationLength: uint(2, 3) },
 );
+
+/** IDENTIFYING INFORMATION TYPE (SPC-5, "REPORT IDENTIFYING INFORMATION command"). */
+export const IDENTIFYING_INFORMATION = { PERIPHERAL_DEVICE: 0, TEXT: 2, SUPPORTED: 127 } as const;
+
+/** SPC-5, "Identifying information supported descriptor". */
+export const IdentifyingInformationDescriptor = wire("identifying information descriptor", {
+  identifyingInformationType: bits(0, 7, 1),
+  maximumIdentifyingInformationLength: uint(2, 3),
+});

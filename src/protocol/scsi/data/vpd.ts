@@ -9,10 +9,13 @@ export const VPD_PAGE = {
   DEVICE_IDENTIFICATION: 0x83,
   EXTENDED_INQUIRY_DATA: 0x86,
   MODE_PAGE_POLICY: 0x87,
+  SCSI_PORTS: 0x88,
+  POWER_CONDITION: 0x8a,
   THIRD_PARTY_COPY: 0x8f,
   BLOCK_LIMITS: 0xb0,
   BLOCK_DEVICE_CHARACTERISTICS: 0xb1,
   LOGICAL_BLOCK_PROVISIONING: 0xb2,
+  BLOCK_LIMITS_EXTENSION: 0xb7,
 } as const;
 
 const head = {
@@ -176,3 +179,51 @@ export const ModePagePolicyDescriptor = wire("mode page policy descriptor", {
   mlus: flag(2, 7),
   modePagePolicy: bits(2, 1, 0),
 });
+
+/** SPC-5, "SCSI Ports VPD page": the head of a port's descriptor, without an initiator port. */
+export const ScsiPortDesignationDescriptor = wire(
+  "SCSI port designation descriptor",
+  {
+    relativePortIdentifier: uint(2, 3),
+    initiatorPortTransportIdLength: uint(6, 7),
+    targetPortDescriptorsLength: uint(10, 11),
+  },
+  12,
+);
+
+/** SPC-5, "Power Condition VPD page": which conditions there are; times are in milliseconds. */
+export const PowerConditionVpdPage = wire(
+  "Power Condition VPD page",
+  {
+    ...head,
+    standbyY: flag(4, 1),
+    standbyZ: flag(4, 0),
+    idleC: flag(5, 2),
+    idleB: flag(5, 1),
+    idleA: flag(5, 0),
+    stoppedConditionRecoveryTime: uint(6, 7),
+    standbyZConditionRecoveryTime: uint(8, 9),
+    standbyYConditionRecoveryTime: uint(10, 11),
+    idleAConditionRecoveryTime: uint(12, 13),
+    idleBConditionRecoveryTime: uint(14, 15),
+    idleCConditionRecoveryTime: uint(16, 17),
+  },
+  18,
+);
+
+/** SBC-4, "Block Limits Extension VPD page". */
+export const BlockLimitsExtensionVpdPage = wire(
+  "Block Limits Extension VPD page",
+  {
+    ...head,
+    rscs: flag(5, 0),
+    reducedStreamControl: bits(5, 2, 1),
+    maximumNumberOfStreams: uint(6, 7),
+    optimalStreamWriteSize: uint(8, 9),
+    streamGranularitySize: uint(10, 13),
+    maximumScatteredLbaRangeTransferLength: uint(16, 19),
+    maximumScatteredLbaRangeDescriptorCount: uint(22, 23),
+    maximumScatteredTransferLength: uint(24, 27),
+  },
+  64,
+);

@@ -21,7 +21,12 @@ export function readCapacity16(unit: LogicalUnit, command: ScsiCommand): Outcome
     ReadCapacity16Data.encode({
       returnedLogicalBlockAddress: unit.blocks - 1,
       logicalBlockLength: unit.blockSize,
-      logicalBlocksPerPhysicalBlockExponent: Math.log2(unit.physicalBlockSize / unit.blockSize),
+      logicalBlocksPerPhysicalBlockExponent: Math.log2(
+        unit.settings.physicalBlockSize / unit.blockSize,
+      ),
+      // A thin disk's unmapped blocks read as zeros, as its store promises.
+      lbpme: unit.settings.thinProvisioned,
+      lbprz: unit.settings.thinProvisioned,
     }),
   );
 }

@@ -2,17 +2,18 @@ import type { Layout, PlacedField } from "../../../protocol/layout/index.ts";
 import type { Command } from "../../../protocol/scsi/index.ts";
 
 /**
- * Fields that must be zero: the disk has no protection information and no thin provisioning, no
- * vital product data by CMDDT, and no block whose data depends on its address.
+ * Fields that must be zero: the disk has no protection information, no anchored blocks and no
+ * zones, no vital product data by CMDDT, and no block whose data depends on its address.
  */
 const REFUSED: readonly string[] = [
   "rdprotect",
   "wrprotect",
   "vrprotect",
+  "orprotect",
   "anchor",
-  "unmap",
   "pbdata",
   "lbdata",
+  "znr",
   "cmddt",
   "rtd",
 ];
@@ -45,7 +46,9 @@ export interface CdbRule {
   check(cdb: Uint8Array): number;
 }
 
-export function cdbRule(command: Command): CdbRule {
+/** @param refusedToo fields that must be zero besides those that always must */
+export function cdbRule(command: Command, refusedToo: readonly string[] = []): CdbRule {
+  const refused = [...REFUSED, ...refusedToo];
   const { cdb: layout, cdbLength } = command;
   const usage = new Uint8Array(cdbLength);
   const allowed = new Uint8Array(cdbLength);
@@ -54,9 +57,9 @@ export function cdbRule(command: Command): CdbRule {
   for (const placed of layout.fields) {
     const mask = maskOf(layout, placed);
     for (const [index, bits] of mask.entries()) {
-      if (REFUSED.includes(placed.name)) point(pointers, placed.offset + index, bits);
+      if (refused.includes(placed.name)) point(pointers, placed.offset + index, bits);
       else allowed[placed.offset + index]! |= bits;
-      if (REFUSED.includes(placed.name) || IGNORED.includes(placed.name)) continue;
+      if (refused.includes(placed.name) || IGNORED.includes(placed.name)) continue;
       usage[placed.offset + index]! |= bits;
     }
   }

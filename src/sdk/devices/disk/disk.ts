@@ -1,69 +1,35 @@
-import { UsageError } from "../../../protocol/errors.ts";
-import {
-  DEVICE_TYPE,
-  findCommand,
-  ROTATION_RATE_NON_ROTATING,
-} from "../../../protocol/scsi/index.ts";
+import { DEVICE_TYPE, findCommand } from "../../../protocol/scsi/index.ts";
 import type {
+  DeviceControl,
   DeviceHandler,
   DeviceOptions,
+  DeviceSession,
   MaybePromise,
   ParseCommand,
   ScsiCommand,
+  TaskManagement,
 } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import type { BlockStore } from "../../storage/block-store.ts";
-import { findSupported, SUPPORTED_COMMANDS } from "./command-table.ts";
+import { CommandTable } from "./command-table.ts";
+import { Control } from "./control-bits.ts";
 import { diskIdentity } from "./identity.ts";
-import { LogicalUnit, SCRATCH_BYTES } from "./logical-unit.ts";
+import { LogicalUnit } from "./logical-unit.ts";
+import { checkOptions, type DiskOptions } from "./options.ts";
 import { invalidFieldInCdb, invalidOpcode } from "./refusals.ts";
+import { SavedState } from "./saved-state.ts";
+import { taskManagement } from "./task-management.ts";
 
-export interface DiskOptions {
-  /** Bytes of a logical block: a power of two from 512 to 64 KiB. 512 by default. */
-  readonly blockSize?: number;
-  /** Bytes that the medium writes at once, as hosts are told; 4096 by default. */
-  readonly physicalBlockSize?: number;
-  /** Refuses writes, also where the store would take them. */
-  readonly readOnly?: boolean;
-  /** Every write is durable when it is done; hosts are told that there is no write cache. */
-  readonly writeThrough?: boolean;
-  /**
-   * What is written is as good as durable, because the machine's memory survives a loss of power:
-   * flushes and FUA cost nothing, and hosts are told that there is no (volatile) write cache.
-   */
-  readonly nonVolatileCache?: boolean;
-  /** The standard INQUIRY data's RMB. There is no ejecting. */
-  readonly removable?: boolean;
-  /** VPD page B1h: 1 for a solid state drive, or revolutions a minute. 1 by default. */
-  readonly rotationRate?: number;
-  /**
-   * The device's name: where the product identification and the serial number come from unless
-   * they are given. The name of the store by default.
-   */
-  readonly name?: string;
-  /** T10 VENDOR IDENTIFICATION, at most 8 characters. */
-  readonly vendor?: string;
-  /** PRODUCT IDENTIFICATION, at most 16 characters. */
-  readonly product?: string;
-  /** PRODUCT REVISION LEVEL, at most 4 characters. */
-  readonly revision?: string;
-  /**
-   * The serial number, at most 64 characters; the NAA identifier derives from it. Two disks that
-   * one host can see must have different ones: it takes them for two paths to one disk otherwise.
-   */
-  readonly serial?: string;
-  /** How the core treats the device. */
-  readonly device?: DeviceOptions;
-}
-
-/** The most that `blockSize` can be. */
-const BLOCK_BYTES_MAX = 64 * 1024;
+export type { DiskOptions } from "./options.ts";
 
 /**
  * A disk (SBC-4, direct access block device) over a store. The disk closes the store when it is
  * closed itself.
  *
  *     await registerDevice(channel, "disk1", disk(fileStore("disk1.img"), { name: "disk1" }));
+ *
+ * @throws UsageError what is wrong with the options
+ * @throws ProtocolError `DISK_STATE` where the saved state is damaged
  */
 export function disk(store: BlockStore, options: DiskOptions = {}): Disk {
   return new Disk(store, options);
@@ -72,52 +38,65 @@ export function disk(store: BlockStore, options: DiskOptions = {}): Disk {
 export class Disk implements DeviceHandler {
   readonly type = DEVICE_TYPE.DISK;
   readonly blockSize: number;
-  readonly options: DeviceOptions;
+  readonly #control: Control;
+  readonly #table: CommandTable;
   readonly #unit: LogicalUnit;
 
   /** Use {@link disk}. */
   constructor(store: BlockStore, options: DiskOptions) {
-    const blockSize = checkBlockSize("blockSize", options.blockSize ?? 512, BLOCK_BYTES_MAX);
-    const physicalBlockSize = checkBlockSize(
-      "physicalBlockSize",
-      options.physicalBlockSize ?? Math.max(4096, blockSize),
-      SCRATCH_BYTES,
-    );
-    checkRest(store, blockSize, physicalBlockSize, options.rotationRate);
-    this.blockSize = blockSize;
-    // As the C handler: each nexus has its task set, and commands may be reordered.
-    this.options = { taskSetType: 1, queueAlgorithm: 1, ...options.device };
+    const settings = checkOptions(store, options);
+    const name = options.name ?? store.name;
+    const saved = new SavedState(options.stateStore, name);
+    this.blockSize = settings.blockSize;
+    this.#control = new Control(options.device);
+    this.#table = new CommandTable({
+      thinProvisioned: settings.thinProvisioned,
+      atomicWrites: settings.limits.atomicBytes > 0,
+      saves: saved.possible,
+    });
     this.#unit = new LogicalUnit({
       store,
-      blockSize,
-      physicalBlockSize,
-      identity: diskIdentity(options.name ?? store.name, options),
-      removable: options.removable ?? false,
-      rotationRate: options.rotationRate ?? ROTATION_RATE_NON_ROTATING,
-      readOnly: store.readOnly || (options.readOnly ?? false),
-      writeThrough: options.writeThrough ?? false,
-      nonVolatileCache: options.nonVolatileCache ?? false,
-      control: {
-        taskSetType: 0,
-        queueAlgorithm: 0,
-        queueErrorManagement: 0,
-        taskAbortedStatus: false,
-        softwareWriteProtect: false,
-        descriptorSense: false,
-        taskManagementFunctionsOnly: false,
-        ...this.options,
-      },
-      supportedCommands: SUPPORTED_COMMANDS,
+      settings,
+      identity: diskIdentity(name, options),
+      control: this.#control,
+      saved,
+      supportedCommands: this.#table.rows,
     });
+    this.#unit.restore();
+  }
+
+  /** What the core keeps to; MODE SELECT changes it. */
+  get options(): DeviceOptions {
+    return this.#control.options;
+  }
+
+  registered(device: DeviceControl): void {
+    this.#control.changed = () => device.optionsChanged();
+    this.#unit.store.onResize = () => device.capacityChanged();
   }
 
   exec(command: ScsiCommand): MaybePromise<Outcome> {
     const { cdb } = command;
-    const row = findSupported(cdb);
+    const row = this.#table.find(cdb);
     if (!("run" in row)) return row;
     const wrong = row.rule.check(cdb);
     if (wrong >= 0) return invalidFieldInCdb(wrong >> 3, wrong & 7);
-    return row.run(this.#unit, command, row);
+    const unit = this.#unit;
+    if (!unit.readiness.simple) {
+      const refusal = unit.readiness.refuse(row.needs, row.command.opcode === TEST_UNIT_READY);
+      if (refusal !== undefined) return refusal;
+    }
+    const outcome = row.run(unit, command, row);
+    if (row.writes && outcome instanceof Promise) this.#watch(outcome);
+    return outcome;
+  }
+
+  /** SANITIZE and FORMAT UNIT wait for what was begun before them. */
+  #watch(outcome: Promise<Outcome>): void {
+    const { writesUnderWay } = this.#unit;
+    writesUnderWay.add(outcome);
+    const over = () => void writesUnderWay.delete(outcome);
+    outcome.then(over, over);
   }
 
   /** With `parse: "call"` or `"exception"`: the core's reading is right wherever it has one. */
@@ -125,8 +104,21 @@ export class Disk implements DeviceHandler {
     return findCommand(cdb, this.type) === undefined ? invalidOpcode : good;
   }
 
+  attachSession(session: DeviceSession): void {
+    this.#unit.targetPorts.add(session);
+  }
+
+  detachSession(session: DeviceSession): void {
+    this.#unit.removal.allow(session);
+  }
+
+  taskManagementReceived(request: TaskManagement): void {
+    taskManagement(this.#unit, request);
+  }
+
   /** Makes what was written durable and closes the store, which also happens if that fails. */
   async close(): Promise<void> {
+    this.#unit.store.onResize = undefined;
     try {
       await this.#unit.store.flush();
     } finally {
@@ -135,39 +127,4 @@ export class Disk implements DeviceHandler {
   }
 }
 
-function checkBlockSize(option: string, value: number, max: number): number {
-  if (!Number.isInteger(Math.log2(value)) || value < 512 || value > max) {
-    throw new UsageError(
-      "DISK_BLOCK_SIZE",
-      `${option} ${value}: it must be a power of two from 512 to ${max}`,
-    );
-  }
-  return value;
-}
-
-function checkRest(
-  store: BlockStore,
-  blockSize: number,
-  physicalBlockSize: number,
-  rotationRate: number | undefined,
-): void {
-  if (physicalBlockSize < blockSize) {
-    throw new UsageError(
-      "DISK_BLOCK_SIZE",
-      `physicalBlockSize ${physicalBlockSize}: it must be at least blockSize, ${blockSize}`,
-    );
-  }
-  if (store.size < blockSize) {
-    throw new UsageError(
-      "DISK_SIZE",
-      `${store.name} has ${store.size} bytes: a disk needs at least one block of ${blockSize}`,
-    );
-  }
-  const rate = rotationRate ?? ROTATION_RATE_NON_ROTATING;
-  if (!Number.isInteger(rate) || rate < 0 || rate > 0xfffe || (rate > 1 && rate < 0x401)) {
-    throw new UsageError(
-      "DISK_ROTATION_RATE",
-      `rotationRate ${rate}: it must be 0 (unknown), 1 (does not rotate) or 1025 to 65534`,
-    );
-  }
-}
+const TEST_UNIT_READY = 0x00;

@@ -10,7 +10,7 @@ import type { ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
 import { invalidFieldInCdb } from "./refusals.ts";
-import { VPD_PAGES } from "./vpd.ts";
+import { vpdPage } from "./vpd.ts";
 
 export function inquiry(unit: LogicalUnit, command: ScsiCommand): Outcome {
   const { evpd, pageCode } = Inquiry.view(command.cdb);
@@ -18,8 +18,8 @@ export function inquiry(unit: LogicalUnit, command: ScsiCommand): Outcome {
     if (pageCode !== 0) return invalidFieldInCdb(2);
     return command.reply(standardInquiry(unit, command.session.transportVersion));
   }
-  const page = VPD_PAGES.get(pageCode);
-  return page === undefined ? invalidFieldInCdb(2) : command.reply(page(unit));
+  const page = vpdPage(unit, pageCode);
+  return page === undefined ? invalidFieldInCdb(2) : command.reply(page);
 }
 
 function standardInquiry(unit: LogicalUnit, transportVersion: number): Uint8Array {
@@ -27,7 +27,7 @@ function standardInquiry(unit: LogicalUnit, transportVersion: number): Uint8Arra
   return StandardInquiry.encode({
     peripheralQualifier: PERIPHERAL_QUALIFIER.CONNECTED,
     peripheralDeviceType: DEVICE_TYPE.DISK,
-    rmb: unit.removable,
+    rmb: unit.settings.removable,
     // SPC-4 and SBC-3, as hosts know them; what SPC-5 and SBC-4 add is answered all the same.
     version: INQUIRY_VERSION.SPC_4,
     hisup: true,

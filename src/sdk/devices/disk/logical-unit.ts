@@ -1,10 +1,19 @@
-import type { BlockStore } from "../../storage/block-store.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
+import type { BlockStore } from "../../storage/block-store.ts";
 import type { Command } from "../../../protocol/scsi/index.ts";
 import type { CdbRule } from "./cdb-rule.ts";
+import type { Control, ControlBits } from "./control-bits.ts";
+import { type DiskCounters, diskCounters } from "./counters.ts";
 import type { DiskIdentity } from "./identity.ts";
-import type { ControlModeBits } from "./mode-pages.ts";
+import { SCRATCH_BYTES } from "./limits.ts";
+import { MediumRemoval } from "./medium-removal.ts";
+import { modePages } from "./mode-pages.ts";
+import { type ModePage, ModeParameters } from "./mode-parameters.ts";
+import type { DiskSettings } from "./options.ts";
+import { TargetPorts } from "./target-port.ts";
+import { type Needs, Readiness } from "./readiness.ts";
+import { SANITIZING, type SavedState } from "./saved-state.ts";
 
 /** Carries out one command of the disk. */
 export type Run = (
@@ -18,16 +27,10 @@ export interface SupportedCommand {
   readonly command: Command;
   readonly rule: CdbRule;
   readonly run: Run;
+  readonly needs: Needs;
+  /** It changes the medium. */
+  readonly writes: boolean;
 }
-
-/** The most that one command transfers: VPD page B0h, MAXIMUM TRANSFER LENGTH. */
-export const TRANSFER_BYTES_MAX = 8 * 1024 * 1024;
-/** VPD page B0h, OPTIMAL TRANSFER LENGTH. */
-export const TRANSFER_BYTES_OPTIMAL = 512 * 1024;
-/** The most that one WRITE SAME writes: VPD page B0h, MAXIMUM WRITE SAME LENGTH. */
-export const WRITE_SAME_BYTES_MAX = 256 * 1024 * 1024;
-/** Commands that look through or fill large ranges do so in pieces of this size. */
-export const SCRATCH_BYTES = 1024 * 1024;
 
 /** How many idle scratch buffers are kept. */
 const SCRATCH_IDLE_MAX = 4;
@@ -35,38 +38,52 @@ const SCRATCH_IDLE_MAX = 4;
 /** What the disk's commands know of the disk. */
 export class LogicalUnit {
   readonly store: BlockStore;
+  readonly settings: DiskSettings;
   readonly blockSize: number;
-  readonly physicalBlockSize: number;
   readonly identity: DiskIdentity;
-  readonly removable: boolean;
-  /** VPD page B1h, MEDIUM ROTATION RATE. */
-  readonly rotationRate: number;
   readonly readOnly: boolean;
-  /** What is written survives a loss of power without being flushed. */
-  readonly nonVolatileCache: boolean;
   /** Whether MODE SELECT may change WCE. */
   readonly writeCacheChangeable: boolean;
-  readonly writeCacheDefault: boolean;
-  readonly control: ControlModeBits;
+  /** What of the control mode page the core keeps to. */
+  readonly control: Control;
+  /** Its values before anybody changed them. */
+  readonly defaultControl: ControlBits;
+  readonly readiness = new Readiness();
+  readonly removal: MediumRemoval;
+  readonly counters: DiskCounters = diskCounters();
+  readonly saved: SavedState;
+  readonly modes = new ModeParameters();
+  readonly modePages: readonly ModePage[];
   readonly supportedCommands: readonly SupportedCommand[];
+  readonly targetPorts = new TargetPorts();
   /** Caching mode page, WCE: writes need not be durable until a flush. */
   writeCacheEnabled: boolean;
+  /** Commands under way that change the medium and did not end at once. */
+  readonly writesUnderWay = new Set<Promise<Outcome>>();
   readonly #scratch: Uint8Array[] = [];
 
-  constructor(settings: LogicalUnitSettings) {
-    this.store = settings.store;
-    this.blockSize = settings.blockSize;
-    this.physicalBlockSize = settings.physicalBlockSize;
-    this.identity = settings.identity;
-    this.removable = settings.removable;
-    this.rotationRate = settings.rotationRate;
-    this.readOnly = settings.readOnly;
-    this.nonVolatileCache = settings.nonVolatileCache;
-    this.writeCacheChangeable = !settings.writeThrough && !settings.nonVolatileCache;
-    this.writeCacheDefault = this.writeCacheChangeable;
-    this.writeCacheEnabled = this.writeCacheDefault;
-    this.control = settings.control;
-    this.supportedCommands = settings.supportedCommands;
+  constructor(parts: LogicalUnitParts) {
+    this.store = parts.store;
+    this.settings = parts.settings;
+    this.identity = parts.identity;
+    this.control = parts.control;
+    this.defaultControl = parts.control.options;
+    this.saved = parts.saved;
+    this.modePages = modePages(parts);
+    this.supportedCommands = parts.supportedCommands;
+    this.blockSize = parts.settings.blockSize;
+    this.readOnly = parts.settings.readOnly;
+    this.removal = new MediumRemoval(parts.settings.removable);
+    this.writeCacheChangeable = !parts.settings.writeThrough && !parts.settings.nonVolatileCache;
+    this.writeCacheEnabled = this.writeCacheChangeable;
+  }
+
+  /** What was saved before the disk was opened. */
+  restore(): void {
+    this.modes.reset(this, this.modePages);
+    const { sanitizing } = this.saved.now;
+    this.readiness.sanitizeFailed = sanitizing !== SANITIZING.NO;
+    this.readiness.mayExitFailure = sanitizing === SANITIZING.WITH_EXIT;
   }
 
   /** How many logical blocks there are now. */
@@ -82,12 +99,12 @@ export class LogicalUnit {
 
   /** Whether a write must be durable before its command ends. */
   mustBeDurable(fua: boolean): boolean {
-    return (fua || !this.writeCacheEnabled) && !this.nonVolatileCache;
+    return (fua || !this.writeCacheEnabled) && !this.settings.nonVolatileCache;
   }
 
   /** SYNCHRONIZE CACHE for the whole medium; at once where there is nothing to wait for. */
   flush(): MaybePromise<void> {
-    return this.nonVolatileCache ? undefined : this.store.flush();
+    return this.settings.nonVolatileCache ? undefined : this.store.flush();
   }
 
   /**
@@ -105,16 +122,11 @@ export class LogicalUnit {
   }
 }
 
-export interface LogicalUnitSettings {
+export interface LogicalUnitParts {
   readonly store: BlockStore;
-  readonly blockSize: number;
-  readonly physicalBlockSize: number;
+  readonly settings: DiskSettings;
   readonly identity: DiskIdentity;
-  readonly removable: boolean;
-  readonly rotationRate: number;
-  readonly readOnly: boolean;
-  readonly writeThrough: boolean;
-  readonly nonVolatileCache: boolean;
-  readonly control: ControlModeBits;
+  readonly control: Control;
+  readonly saved: SavedState;
   readonly supportedCommands: readonly SupportedCommand[];
 }

@@ -1,158 +1,112 @@
 import {
-  CachingModePage,
-  ControlModePage,
+  ControlExtensionModePage,
   DisconnectReconnectModePage,
-  FormatDeviceModePage,
   InformationalExceptionsControlModePage,
+  LogicalBlockProvisioningModePage,
   MODE_PAGE,
-  ModePageHeader,
-  PAGE_CONTROL,
+  ModeSubpageHeader,
+  PowerConditionModePage,
   ReadWriteErrorRecoveryModePage,
-  RigidDiskGeometryModePage,
 } from "../../../protocol/scsi/index.ts";
-import type { DeviceOptions } from "../../handler.ts";
+import { pageHead } from "./mode-page-head.ts";
+import { cachingPage } from "./mode-page-caching.ts";
+import { controlPage } from "./mode-page-control.ts";
+import { formatDevicePage, rigidDiskGeometryPage } from "./mode-pages-geometry.ts";
+import type { ModePage } from "./mode-parameters.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
 
-/** What the Control mode page tells: the core keeps to it, the disk only reports it. */
-export type ControlModeBits = Required<
-  Pick<
-    DeviceOptions,
-    | "taskSetType"
-    | "queueAlgorithm"
-    | "queueErrorManagement"
-    | "taskAbortedStatus"
-    | "softwareWriteProtect"
-    | "descriptorSense"
-    | "taskManagementFunctionsOnly"
-  >
->;
+/** The longest sense data that the core passes on. */
+export const SENSE_DATA_LENGTH_MAX = 252;
 
-/** PC: `PAGE_CONTROL.CURRENT`, `CHANGEABLE` or `DEFAULT`. */
-export type Values = Exclude<
-  (typeof PAGE_CONTROL)[keyof typeof PAGE_CONTROL],
-  typeof PAGE_CONTROL.SAVED
->;
+/** SUBPAGE CODE 01h of page 0Ah. */
+const CONTROL_EXTENSION = 0x01;
+/** SUBPAGE CODE 02h of page 1Ch. */
+const LOGICAL_BLOCK_PROVISIONING = 0x02;
 
-interface ModePage {
-  readonly code: number;
-  /** The whole page, with its head. */
-  encode(unit: LogicalUnit, values: Values): Uint8Array;
-}
-
-/** Ascending, as MODE SENSE returns them. There are no subpages. */
-export const MODE_PAGES: readonly ModePage[] = [
-  {
-    code: MODE_PAGE.READ_WRITE_ERROR_RECOVERY,
-    encode: fixed(() =>
-      ReadWriteErrorRecoveryModePage.encode({
-        ...head(MODE_PAGE.READ_WRITE_ERROR_RECOVERY, ReadWriteErrorRecoveryModePage.size),
-        awre: true,
-        arre: true,
-      }),
-    ),
-  },
-  {
-    code: MODE_PAGE.DISCONNECT_RECONNECT,
-    encode: fixed(() =>
-      DisconnectReconnectModePage.encode(
-        head(MODE_PAGE.DISCONNECT_RECONNECT, DisconnectReconnectModePage.size),
-      ),
-    ),
-  },
-  { code: MODE_PAGE.FORMAT_DEVICE, encode: fixed(formatDevice) },
-  { code: MODE_PAGE.RIGID_DISK_GEOMETRY, encode: fixed(geometry) },
-  { code: MODE_PAGE.CACHING, encode: caching },
-  { code: MODE_PAGE.CONTROL, encode: fixed(control) },
-  {
-    code: MODE_PAGE.INFORMATIONAL_EXCEPTIONS_CONTROL,
-    encode: fixed(() =>
-      // Nothing is ever predicted: reporting it is disabled.
-      InformationalExceptionsControlModePage.encode({
-        ...head(
-          MODE_PAGE.INFORMATIONAL_EXCEPTIONS_CONTROL,
-          InformationalExceptionsControlModePage.size,
-        ),
-        dexcpt: true,
-      }),
-    ),
-  },
-];
-
-export function modePage(code: number): ModePage | undefined {
-  return MODE_PAGES.find((page) => page.code === code);
-}
-
-function head(pageCode: number, size: number) {
-  return { pageCode, pageLength: size - ModePageHeader.size };
-}
-
-/** A page of which nothing can be changed. */
-function fixed(encode: (unit: LogicalUnit) => Uint8Array): ModePage["encode"] {
-  return (unit, values) => {
-    const page = encode(unit);
-    if (values === PAGE_CONTROL.CHANGEABLE) page.fill(0, ModePageHeader.size);
-    return page;
-  };
-}
-
-function caching(unit: LogicalUnit, values: Values): Uint8Array {
-  const whole = head(MODE_PAGE.CACHING, CachingModePage.size);
-  switch (values) {
-    case PAGE_CONTROL.CHANGEABLE:
-      return CachingModePage.encode({ ...whole, wce: unit.writeCacheChangeable });
-    case PAGE_CONTROL.DEFAULT:
-      return CachingModePage.encode({ ...whole, ...prefetch, wce: unit.writeCacheDefault });
-    case PAGE_CONTROL.CURRENT:
-      return CachingModePage.encode({ ...whole, ...prefetch, wce: unit.writeCacheEnabled });
-  }
-}
-
-/** The page cache reads ahead as it likes. */
-const prefetch = {
-  disablePrefetchTransferLength: 0xffff,
-  maximumPrefetch: 0xffff,
-  maximumPrefetchCeiling: 0xffff,
+const readWriteErrorRecovery: ModePage = {
+  code: MODE_PAGE.READ_WRITE_ERROR_RECOVERY,
+  subpage: 0,
+  encode: () =>
+    ReadWriteErrorRecoveryModePage.encode({
+      ...pageHead(MODE_PAGE.READ_WRITE_ERROR_RECOVERY, ReadWriteErrorRecoveryModePage.size),
+      awre: true,
+      arre: true,
+    }),
 };
 
-function control({ control: bits }: LogicalUnit): Uint8Array {
-  return ControlModePage.encode({
-    ...head(MODE_PAGE.CONTROL, ControlModePage.size),
-    tst: bits.taskSetType,
-    tmfOnly: bits.taskManagementFunctionsOnly,
-    dSense: bits.descriptorSense,
-    // There are no log parameters that could be saved.
-    gltsd: true,
-    queueAlgorithmModifier: bits.queueAlgorithm,
-    qerr: bits.queueErrorManagement,
-    swp: bits.softwareWriteProtect,
-    tas: bits.taskAbortedStatus,
-  });
+const disconnectReconnect: ModePage = {
+  code: MODE_PAGE.DISCONNECT_RECONNECT,
+  subpage: 0,
+  encode: () =>
+    DisconnectReconnectModePage.encode(
+      pageHead(MODE_PAGE.DISCONNECT_RECONNECT, DisconnectReconnectModePage.size),
+    ),
+};
+
+const controlExtension: ModePage = {
+  code: MODE_PAGE.CONTROL,
+  subpage: CONTROL_EXTENSION,
+  encode: () =>
+    ControlExtensionModePage.encode({
+      ...subpageHead(MODE_PAGE.CONTROL, CONTROL_EXTENSION, ControlExtensionModePage.size),
+      maximumSenseDataLength: SENSE_DATA_LENGTH_MAX,
+    }),
+};
+
+/** There are no timers: power conditions change by START STOP UNIT only. */
+const powerCondition: ModePage = {
+  code: MODE_PAGE.POWER_CONDITION,
+  subpage: 0,
+  encode: () =>
+    PowerConditionModePage.encode(pageHead(MODE_PAGE.POWER_CONDITION, PowerConditionModePage.size)),
+};
+
+/** Nothing is ever predicted: reporting it is disabled. */
+const informationalExceptions: ModePage = {
+  code: MODE_PAGE.INFORMATIONAL_EXCEPTIONS_CONTROL,
+  subpage: 0,
+  encode: () =>
+    InformationalExceptionsControlModePage.encode({
+      ...pageHead(
+        MODE_PAGE.INFORMATIONAL_EXCEPTIONS_CONTROL,
+        InformationalExceptionsControlModePage.size,
+      ),
+      dexcpt: true,
+    }),
+};
+
+/** No threshold is enabled, and none can be. */
+const logicalBlockProvisioning: ModePage = {
+  code: MODE_PAGE.INFORMATIONAL_EXCEPTIONS_CONTROL,
+  subpage: LOGICAL_BLOCK_PROVISIONING,
+  encode: () =>
+    LogicalBlockProvisioningModePage.encode(
+      subpageHead(
+        MODE_PAGE.INFORMATIONAL_EXCEPTIONS_CONTROL,
+        LOGICAL_BLOCK_PROVISIONING,
+        LogicalBlockProvisioningModePage.size,
+      ),
+    ),
+};
+
+const FIXED: readonly ModePage[] = [
+  readWriteErrorRecovery,
+  disconnectReconnect,
+  formatDevicePage,
+  rigidDiskGeometryPage,
+  cachingPage,
+  controlPage,
+  controlExtension,
+  powerCondition,
+  informationalExceptions,
+];
+
+/** Ascending, as MODE SENSE returns them. */
+export function modePages({ settings }: Pick<LogicalUnit, "settings">): readonly ModePage[] {
+  const pages = settings.removable ? FIXED.filter((page) => page !== powerCondition) : FIXED;
+  return settings.thinProvisioned ? [...pages, logicalBlockProvisioning] : pages;
 }
 
-// The geometry is made up: hosts that still ask for one want cylinders * heads * sectors to be
-// about the capacity.
-const HEADS = 64;
-const SECTORS_PER_TRACK = 32;
-const CYLINDERS_MAX = 0xff_ffff;
-
-function formatDevice({ blockSize, removable }: LogicalUnit): Uint8Array {
-  return FormatDeviceModePage.encode({
-    ...head(MODE_PAGE.FORMAT_DEVICE, FormatDeviceModePage.size),
-    sectorsPerTrack: SECTORS_PER_TRACK,
-    // Two bytes: 64 KiB do not fit.
-    dataBytesPerPhysicalSector: blockSize > 0xffff ? 0 : blockSize,
-    interleave: 1,
-    hsec: true,
-    rmb: removable,
-  });
-}
-
-function geometry({ blocks, rotationRate }: LogicalUnit): Uint8Array {
-  const cylinders = Math.ceil(blocks / (HEADS * SECTORS_PER_TRACK));
-  return RigidDiskGeometryModePage.encode({
-    ...head(MODE_PAGE.RIGID_DISK_GEOMETRY, RigidDiskGeometryModePage.size),
-    numberOfCylinders: Math.min(cylinders, CYLINDERS_MAX),
-    numberOfHeads: HEADS,
-    mediumRotationRate: rotationRate > 1 ? rotationRate : 0,
-  });
+function subpageHead(pageCode: number, subpageCode: number, size: number) {
+  return { spf: true, pageCode, subpageCode, pageLength: size - ModeSubpageHeader.size };
 }

@@ -1,21 +1,22 @@
 import {
-  CachingModePage,
   LongLbaBlockDescriptor,
-  MODE_PAGE,
   ModePageHeader,
   ModeParameterHeader6,
   ModeParameterHeader10,
   ModeSelect6,
   ModeSelect10,
-  PAGE_CONTROL,
+  ModeSubpageHeader,
   SENSE,
   ShortLbaBlockDescriptor,
 } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { modePage } from "./mode-pages.ts";
+import type { ModePage } from "./mode-parameters.ts";
 import { invalidFieldInCdb, invalidFieldInParameterList, writeFailed } from "./refusals.ts";
+
+/** SPF, of a page's first byte: it is a subpage. */
+const SPF = 0x40;
 
 /** Eight bytes of FFh, as a double. */
 const LONG_LBA_ALL_ONES = 2 ** 64;
@@ -23,6 +24,8 @@ const LONG_LBA_ALL_ONES = 2 ** 64;
 /** What both headers of a mode parameter list say. */
 interface ListHeader {
   readonly size: number;
+  /** SP: the pages are saved, too. */
+  readonly saves: boolean;
   readonly mediumType: number;
   readonly longLba: boolean;
   readonly blockDescriptorLength: number;
@@ -34,12 +37,13 @@ interface ListHeader {
 export function modeSelect6(unit: LogicalUnit, command: ScsiCommand): MaybePromise<Outcome> {
   const { pf, sp, parameterListLength } = ModeSelect6.view(command.cdb);
   const list = command.buffer.subarray(0, parameterListLength);
-  const refusal = refuse(list, pf, sp, ModeParameterHeader6.size);
+  const refusal = refuse(unit, list, pf, sp, ModeParameterHeader6.size);
   if (refusal !== undefined) return refusal;
   if (list.length === 0) return good;
   const { mediumType, blockDescriptorLength } = ModeParameterHeader6.view(list);
   return select(unit, list, {
     size: ModeParameterHeader6.size,
+    saves: sp,
     mediumType,
     longLba: false,
     blockDescriptorLength,
@@ -51,12 +55,13 @@ export function modeSelect6(unit: LogicalUnit, command: ScsiCommand): MaybePromi
 export function modeSelect10(unit: LogicalUnit, command: ScsiCommand): MaybePromise<Outcome> {
   const { pf, sp, parameterListLength } = ModeSelect10.view(command.cdb);
   const list = command.buffer.subarray(0, parameterListLength);
-  const refusal = refuse(list, pf, sp, ModeParameterHeader10.size);
+  const refusal = refuse(unit, list, pf, sp, ModeParameterHeader10.size);
   if (refusal !== undefined) return refusal;
   if (list.length === 0) return good;
   const { mediumType, longLba, blockDescriptorLength } = ModeParameterHeader10.view(list);
   return select(unit, list, {
     size: ModeParameterHeader10.size,
+    saves: sp,
     mediumType,
     longLba,
     blockDescriptorLength,
@@ -66,13 +71,13 @@ export function modeSelect10(unit: LogicalUnit, command: ScsiCommand): MaybeProm
 }
 
 function refuse(
+  unit: LogicalUnit,
   list: Uint8Array,
   pf: boolean,
   sp: boolean,
   headerSize: number,
 ): Outcome | undefined {
-  // Nothing can be saved.
-  if (sp) return invalidFieldInCdb(1, 0);
+  if (sp && !unit.saved.possible) return invalidFieldInCdb(1, 0);
   // SPC-5, "MODE SELECT(6) command": an empty parameter list is not an error.
   if (list.length === 0) return undefined;
   // Without PF the pages would be vendor specific ones.
@@ -80,22 +85,57 @@ function refuse(
   return list.length < headerSize ? listLengthError : undefined;
 }
 
+/** A page of the list, with its new values. */
+interface Change {
+  readonly page: ModePage;
+  readonly values: Uint8Array;
+}
+
 /** Judges the whole list first: a list with a fault changes nothing. */
 function select(unit: LogicalUnit, list: Uint8Array, header: ListHeader): MaybePromise<Outcome> {
   if (header.mediumType !== 0) return invalidFieldInParameterList(header.mediumTypeByte);
   const refusal = refuseBlockDescriptor(unit, list, header);
   if (refusal !== undefined) return refusal;
-  let writeCacheEnabled = unit.writeCacheEnabled;
+  const changes: Change[] = [];
   for (let at = header.size + header.blockDescriptorLength; at < list.length;) {
-    if (at + ModePageHeader.size > list.length) return listLengthError;
-    const { pageCode, pageLength } = ModePageHeader.view(list, at);
-    const end = at + ModePageHeader.size + pageLength;
-    const pageRefusal = refusePage(unit, list, at, end);
-    if (pageRefusal !== undefined) return pageRefusal;
-    if (pageCode === MODE_PAGE.CACHING) writeCacheEnabled = CachingModePage.view(list, at).wce;
-    at = end;
+    const change = readPage(unit, list, at);
+    if ("status" in change) return change;
+    changes.push(change);
+    at += change.values.length;
   }
-  return setWriteCache(unit, writeCacheEnabled);
+  return make(unit, changes, header.saves);
+}
+
+/**
+ * Without a write cache what was written must be durable: what is in it goes out after it is
+ * off. What the store refuses to flush is told, and the cache stays off.
+ */
+function make(
+  unit: LogicalUnit,
+  changes: readonly Change[],
+  saves: boolean,
+): MaybePromise<Outcome> {
+  const hadWriteCache = unit.writeCacheEnabled;
+  for (const { page, values } of changes) unit.modes.set(unit, page, values);
+  const flushes = hadWriteCache && !unit.writeCacheEnabled;
+  if (!saves && !flushes) return good;
+  // SPC-5, "MODE SELECT(6) command", SP: without pages in the list all are saved.
+  const pages = changes.length === 0 ? unit.modePages : changes.map(({ page }) => page);
+  return finish(unit, saves ? pages : [], flushes);
+}
+
+async function finish(
+  unit: LogicalUnit,
+  toSave: readonly ModePage[],
+  flushes: boolean,
+): Promise<Outcome> {
+  try {
+    if (flushes) await unit.flush();
+  } catch (error) {
+    return writeFailed(error);
+  }
+  if (toSave.length > 0) await unit.modes.save(unit, toSave);
+  return good;
 }
 
 /** The capacity and the block length cannot be changed: what is there, or "as it is". */
@@ -124,40 +164,29 @@ function refuseBlockDescriptor(
   return undefined;
 }
 
-/** The page from `at` to `end` must be one of the disk's, and differ only where it may. */
-function refusePage(
-  unit: LogicalUnit,
-  list: Uint8Array,
-  at: number,
-  end: number,
-): Outcome | undefined {
+/** The page at `at`: it must be one of the disk's, and differ only where it may. */
+function readPage(unit: LogicalUnit, list: Uint8Array, at: number): Change | Outcome {
+  const head = (list[at] as number) & SPF ? ModeSubpageHeader : ModePageHeader;
+  if (at + head.size > list.length) return listLengthError;
   const { spf, pageCode } = ModePageHeader.view(list, at);
-  if (spf) return invalidFieldInParameterList(at, 6);
-  const page = modePage(pageCode);
-  if (page === undefined) return invalidFieldInParameterList(at, 5);
-  const current = page.encode(unit, PAGE_CONTROL.CURRENT);
-  if (end - at !== current.length) return invalidFieldInParameterList(at + 1);
-  if (end > list.length) return listLengthError;
-  const changeable = page.encode(unit, PAGE_CONTROL.CHANGEABLE);
-  for (let i = ModePageHeader.size; i < current.length; i++) {
-    const changed = (list[at + i] as number) ^ (current[i] as number);
+  const subpage = spf ? (list[at + 1] as number) : 0;
+  const page = unit.modePages.find((one) => one.code === pageCode && one.subpage === subpage);
+  if (page === undefined || spf !== subpage > 0) {
+    return spf ? invalidFieldInParameterList(at + 1) : invalidFieldInParameterList(at, 5);
+  }
+  const current = unit.modes.current(unit, page);
+  const length = head.size + head.view(list, at).pageLength;
+  if (length !== current.length) return invalidFieldInParameterList(at + head.size - 1);
+  if (at + length > list.length) return listLengthError;
+  const values = list.slice(at, at + length);
+  const changeable = unit.modes.changeable(unit, page);
+  for (let i = head.size; i < length; i++) {
+    const changed = (values[i] as number) ^ (current[i] as number);
     const wrong = changed & ~(changeable[i] as number);
     if (wrong !== 0) return invalidFieldInParameterList(at + i, 31 - Math.clz32(wrong));
   }
-  return undefined;
-}
-
-/** Without a write cache what was written must be durable: what is in it goes out first. */
-function setWriteCache(unit: LogicalUnit, enabled: boolean): MaybePromise<Outcome> {
-  if (enabled === unit.writeCacheEnabled) return good;
-  unit.writeCacheEnabled = enabled;
-  if (enabled) return good;
-  try {
-    const done = unit.flush();
-    return done === undefined ? good : done.then(() => good, writeFailed);
-  } catch (error) {
-    return writeFailed(error);
-  }
+  const wrong = page.check?.(values) ?? -1;
+  return wrong < 0 ? { page, values } : invalidFieldInParameterList(at + wrong);
 }
 
 const listLengthError = Object.freeze(checkCondition(SENSE.PARAMETER_LIST_LENGTH_ERROR));

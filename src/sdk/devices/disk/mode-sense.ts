@@ -14,7 +14,6 @@ import {
 import type { ScsiCommand } from "../../handler.ts";
 import { checkCondition, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { MODE_PAGES, type Values } from "./mode-pages.ts";
 import { invalidFieldInCdb } from "./refusals.ts";
 
 const BLOCKS_SHORT_MAX = 0xffff_ffff;
@@ -50,25 +49,36 @@ export function modeSense10(unit: LogicalUnit, command: ScsiCommand): Outcome {
   return command.reply(data);
 }
 
+/** SPC-5, "MODE SENSE(6) command", PAGE CODE and SUBPAGE CODE: which pages are asked for. */
 function pagesFor(
   unit: LogicalUnit,
   cdb: { readonly pc: number; readonly pageCode: number; readonly subpageCode: number },
 ): Uint8Array[] | Outcome {
-  // SPC-5, "MODE SENSE(6) command": subpage 00h is the page, FFh is all of its subpages. The
-  // pages of a disk have none but themselves.
-  if (cdb.subpageCode !== 0 && cdb.subpageCode !== ALL_SUBPAGES) return invalidFieldInCdb(3);
-  const pages = MODE_PAGES.filter(
-    ({ code }) => cdb.pageCode === MODE_PAGE.ALL_PAGES || cdb.pageCode === code,
+  const { pc, pageCode, subpageCode } = cdb;
+  const all = pageCode === MODE_PAGE.ALL_PAGES;
+  if (all && subpageCode !== 0 && subpageCode !== ALL_SUBPAGES) return invalidFieldInCdb(3);
+  const ofCode = unit.modePages.filter(({ code }) => all || code === pageCode);
+  if (ofCode.length === 0) return invalidFieldInCdb(2, 5);
+  const pages = ofCode.filter(
+    ({ subpage }) => subpageCode === ALL_SUBPAGES || subpage === subpageCode,
   );
-  if (pages.length === 0) return invalidFieldInCdb(2, 5);
-  if (cdb.pc === PAGE_CONTROL.SAVED) {
-    return checkCondition(SENSE.SAVING_PARAMETERS_NOT_SUPPORTED);
+  if (pages.length === 0) return invalidFieldInCdb(3);
+  const { modes } = unit;
+  switch (pc) {
+    case PAGE_CONTROL.CHANGEABLE:
+      return pages.map((page) => modes.changeable(unit, page));
+    case PAGE_CONTROL.DEFAULT:
+      return pages.map((page) => modes.defaults(unit, page));
+    case PAGE_CONTROL.SAVED:
+      if (!unit.saved.possible) return checkCondition(SENSE.SAVING_PARAMETERS_NOT_SUPPORTED);
+      return pages.map((page) => modes.saved(unit, page));
+    default:
+      return pages.map((page) => modes.current(unit, page));
   }
-  return pages.map((page) => page.encode(unit, cdb.pc as Values));
 }
 
 function deviceSpecificParameter(unit: LogicalUnit, { session }: ScsiCommand): number {
-  const wp = unit.readOnly || unit.control.softwareWriteProtect || session.readOnly;
+  const wp = unit.readOnly || unit.control.options.softwareWriteProtect || session.readOnly;
   return DiskDeviceSpecificParameter.encode({ wp, dpofua: true })[0] as number;
 }
 

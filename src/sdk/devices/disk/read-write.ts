@@ -1,6 +1,6 @@
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
-import { type LogicalUnit, type SupportedCommand, TRANSFER_BYTES_MAX } from "./logical-unit.ts";
+import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
 import {
   invalidFieldInCdb,
   lbaOutOfRange,
@@ -55,14 +55,14 @@ export function write(
 }
 
 /** Refuses a range that the medium does not have, or that is longer than VPD page B0h allows. */
-function refuseRange(
+export function refuseRange(
   unit: LogicalUnit,
   command: ScsiCommand,
   row: SupportedCommand,
 ): Outcome | undefined {
   const { lba, dataLength } = command;
   if (!unit.contains(lba, dataLength)) return lbaOutOfRange(lba);
-  if (dataLength > TRANSFER_BYTES_MAX) {
+  if (dataLength > unit.settings.limits.transferBytes) {
     return invalidFieldInCdb(row.command.cdb.offsetOf("transferLength"));
   }
   return undefined;
@@ -79,13 +79,20 @@ export function refuseWrite(
 function readBlocks(unit: LogicalUnit, command: ScsiCommand): MaybePromise<Outcome> {
   const { lba } = command;
   const data = dataOf(command);
+  unit.counters.readCommands++;
+  unit.counters.readBlocks += data.length / unit.blockSize;
   if (data.length === 0) return good;
   try {
     const done = unit.store.read(data, lba * unit.blockSize);
-    return done === undefined ? good : done.then(toGood, (error) => readFailed(error, lba));
+    return done === undefined ? good : done.then(toGood, (error) => failed(unit, error, lba));
   } catch (error) {
-    return readFailed(error, lba);
+    return failed(unit, error, lba);
   }
+}
+
+function failed(unit: LogicalUnit, error: unknown, lba: number): Outcome {
+  unit.counters.readErrors++;
+  return readFailed(error, lba);
 }
 
 async function flushedThenRead(unit: LogicalUnit, command: ScsiCommand): Promise<Outcome> {
@@ -104,12 +111,28 @@ export function writeBlocks(
 ): MaybePromise<Outcome> {
   const { lba } = command;
   const data = wholeBlocks(dataOf(command), unit.blockSize);
+  unit.counters.writeCommands++;
+  unit.counters.writtenBlocks += data.length / unit.blockSize;
+  return put(unit, data, lba, durable);
+}
+
+/** Writes whole blocks from `lba` on. */
+export function put(
+  unit: LogicalUnit,
+  data: Uint8Array,
+  lba: number,
+  durable: boolean,
+): MaybePromise<Outcome> {
   if (data.length === 0) return good;
+  const failedToWrite = (error: unknown): Outcome => {
+    unit.counters.writeErrors++;
+    return writeFailed(error, lba);
+  };
   try {
     const done = unit.store.write(data, lba * unit.blockSize, durable);
-    return done === undefined ? good : done.then(toGood, (error) => writeFailed(error, lba));
+    return done === undefined ? good : done.then(toGood, failedToWrite);
   } catch (error) {
-    return writeFailed(error, lba);
+    return failedToWrite(error);
   }
 }
 

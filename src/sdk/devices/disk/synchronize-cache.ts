@@ -2,7 +2,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import { SynchronizeCache10, SynchronizeCache16 } from "../../../protocol/scsi/index.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInCdb, lbaOutOfRange, writeFailed } from "./refusals.ts";
+import { lbaOutOfRange, writeFailed } from "./refusals.ts";
 
 export function synchronizeCache10(unit: LogicalUnit, command: ScsiCommand): MaybePromise<Outcome> {
   const cdb = SynchronizeCache10.view(command.cdb);
@@ -25,26 +25,12 @@ function synchronize(
   return flush(unit, command, immediate);
 }
 
-/** Byte 4 of START STOP UNIT. */
-const START = 0x01;
-const LOEJ = 0x02;
-const NO_FLUSH = 0x04;
-const POWER_CONDITION = 0xf0;
-const IMMED = 0x01;
-
-/**
- * START STOP UNIT: stopping flushes, and that is all. The medium cannot be ejected, and there are
- * no power conditions.
- */
-export function startStopUnit(unit: LogicalUnit, command: ScsiCommand): MaybePromise<Outcome> {
-  const flags = command.cdb[4] as number;
-  if ((flags & POWER_CONDITION) !== 0) return invalidFieldInCdb(4, 7);
-  if ((flags & LOEJ) !== 0) return invalidFieldInCdb(4, 1);
-  if ((flags & (START | NO_FLUSH)) !== 0) return good;
-  return flush(unit, command, ((command.cdb[1] as number) & IMMED) !== 0);
-}
-
-function flush(unit: LogicalUnit, command: ScsiCommand, immediate: boolean): MaybePromise<Outcome> {
+/** Flushes the whole medium, and answers before with `immediate`. */
+export function flush(
+  unit: LogicalUnit,
+  command: ScsiCommand,
+  immediate: boolean,
+): MaybePromise<Outcome> {
   try {
     const done = unit.flush();
     if (done === undefined) return good;

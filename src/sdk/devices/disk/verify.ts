@@ -2,7 +2,8 @@ import { SENSE } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import { inChunks } from "./chunks.ts";
-import { type LogicalUnit, SCRATCH_BYTES, type SupportedCommand } from "./logical-unit.ts";
+import { SCRATCH_BYTES } from "./limits.ts";
+import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
 import { dataOf, refuseWrite, writeBlocks } from "./read-write.ts";
 import { invalidFieldInCdb, lbaOutOfRange, readFailed } from "./refusals.ts";
 
@@ -100,10 +101,14 @@ function readAll(
   look: (found: Uint8Array, at: number) => Outcome | undefined,
 ): MaybePromise<Outcome> {
   if (lengthBytes === 0) return good;
+  unit.counters.verifiedBlocks += lengthBytes / unit.blockSize;
   return unit.withScratch((scratch) => {
     const ended = inChunks(lengthBytes, chunkBytes, (at, length) => {
       const found = scratch.subarray(0, length);
-      const failed = (error: unknown) => readFailed(error, lba + at / unit.blockSize);
+      const failed = (error: unknown) => {
+        unit.counters.verifyErrors++;
+        return readFailed(error, lba + at / unit.blockSize);
+      };
       try {
         const done = unit.store.read(found, lba * unit.blockSize + at);
         return done === undefined ? look(found, at) : done.then(() => look(found, at), failed);

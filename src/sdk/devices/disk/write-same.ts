@@ -1,11 +1,13 @@
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
-import { inChunks } from "./chunks.ts";
-import { type LogicalUnit, type SupportedCommand, WRITE_SAME_BYTES_MAX } from "./logical-unit.ts";
-import { invalidFieldInCdb, lbaOutOfRange, writeFailed, writeProtected } from "./refusals.ts";
+import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
+import { invalidFieldInCdb, lbaOutOfRange, writeProtected } from "./refusals.ts";
+import { isZero, repeat, settleDurable, trimBlocks, writePattern, zeroBlocks } from "./zeros.ts";
 
 /** Byte 1 of WRITE SAME(16): no Data-Out Buffer, the blocks become zeros. */
 const NDOB = 0x01;
+/** Byte 1 of WRITE SAME(10) and (16). */
+const UNMAP = 0x08;
 
 export function writeSame10(
   unit: LogicalUnit,
@@ -27,56 +29,52 @@ function writeSame(
   unit: LogicalUnit,
   command: ScsiCommand,
   row: SupportedCommand,
-  zeros: boolean,
+  noData: boolean,
 ): MaybePromise<Outcome> {
   if (unit.readOnly) return writeProtected;
-  const { lba, dataLength: lengthBytes, buffer } = command;
+  const { lba, buffer } = command;
+  const { blockSize, settings } = unit;
   const countByte = row.command.cdb.offsetOf("numberOfLogicalBlocks");
-  // VPD page B0h, WSNZ: zero does not mean "to the end", it is refused.
-  if (lengthBytes === 0) return invalidFieldInCdb(countByte);
+  let lengthBytes = command.dataLength;
+  if (lengthBytes === 0) {
+    // VPD page B0h, WSNZ: zero means "to the end", or is refused.
+    if (!settings.writeSameZeroIsToEnd) return invalidFieldInCdb(countByte);
+    if (!unit.contains(lba, 0)) return lbaOutOfRange(lba);
+    lengthBytes = (unit.blocks - lba) * blockSize;
+  }
   if (!unit.contains(lba, lengthBytes)) return lbaOutOfRange(lba);
-  if (lengthBytes > WRITE_SAME_BYTES_MAX) return invalidFieldInCdb(countByte);
-  if (!zeros && buffer.length < unit.blockSize) return invalidFieldInCdb(1, 0);
-  return unit.withScratch((scratch) => {
-    const pattern = scratch.subarray(0, Math.min(scratch.length, lengthBytes));
-    if (zeros) pattern.fill(0);
-    else repeat(buffer.subarray(0, unit.blockSize), pattern);
-    return writePattern(unit, lba, lengthBytes, pattern);
-  });
+  if (lengthBytes > settings.limits.writeSameBytes) return invalidFieldInCdb(countByte);
+  if (!noData && buffer.length < blockSize) return invalidFieldInCdb(1, 0);
+  if (lengthBytes <= 0) return good;
+  const unmap = ((command.cdb[1] as number) & UNMAP) !== 0;
+  return fill(unit, lba, lengthBytes, noData ? undefined : buffer.subarray(0, blockSize), unmap);
 }
 
-function writePattern(
+/**
+ * SBC-4, "WRITE SAME(10) command", UNMAP: blocks are unmapped where they read as the block
+ * afterwards, which is where it is all zeros; otherwise they are written.
+ */
+function fill(
   unit: LogicalUnit,
   lba: number,
   lengthBytes: number,
-  pattern: Uint8Array,
+  block: Uint8Array | undefined,
+  unmap: boolean,
 ): MaybePromise<Outcome> {
-  const failed = (error: unknown) => writeFailed(error, lba);
-  const ended = inChunks(lengthBytes, pattern.length, (at, length) => {
-    try {
-      // What must be durable is made so once, at the end.
-      const data = pattern.subarray(0, length);
-      const done = unit.store.write(data, lba * unit.blockSize + at, false);
-      return done === undefined ? undefined : done.then(() => undefined, failed);
-    } catch (error) {
-      return failed(error);
-    }
+  unit.counters.writeCommands++;
+  const settle = (outcome: Outcome) => settleDurable(unit, outcome);
+  if (block === undefined || isZero(block)) {
+    const zeroed = unmap ? trimBlocks(unit, lba, lengthBytes) : zeroBlocks(unit, lba, lengthBytes);
+    if (zeroed instanceof Promise) return zeroed.then(settle);
+    if (zeroed !== undefined) return settle(zeroed);
+  }
+  return unit.withScratch((scratch) => {
+    const pattern = scratch.subarray(0, Math.min(scratch.length, lengthBytes));
+    if (block === undefined) pattern.fill(0);
+    else repeat(block, pattern);
+    const written = writePattern(unit, lba, lengthBytes, pattern);
+    return written instanceof Promise
+      ? written.then((outcome) => settle(outcome ?? good))
+      : settle(written ?? good);
   });
-  const finish = (outcome: Outcome | undefined): MaybePromise<Outcome> => {
-    if (outcome !== undefined) return outcome;
-    if (!unit.mustBeDurable(false)) return good;
-    try {
-      const done = unit.flush();
-      return done === undefined ? good : done.then(() => good, failed);
-    } catch (error) {
-      return failed(error);
-    }
-  };
-  return ended instanceof Promise ? ended.then(finish) : finish(ended);
-}
-
-/** Fills `into`, whose length is a multiple of the block's, by doubling. */
-function repeat(block: Uint8Array, into: Uint8Array): void {
-  into.set(block);
-  for (let done = block.length; done < into.length; done *= 2) into.copyWithin(done, 0, done);
 }
