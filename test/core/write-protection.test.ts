@@ -15,10 +15,13 @@ function protectedBy(how: "LUN" | "SWP"): Bench {
   return bench;
 }
 
-describe.each(["LUN", "SWP"] as const)("read-only by %s", (how) => {
+describe.each([
+  // SCST has no additional sense code for it.
+  ["LUN", "7/00/00"],
+  ["SWP", "7/27/02"],
+] as const)("read-only by %s", (how, refusal) => {
   test.each([
-    // SCST has no additional sense code for it.
-    ["WRITE(10)", WRITE, "7/00/00"],
+    ["WRITE(10)", WRITE, refusal],
     ["READ(10)", READ, ""],
     ["TEST UNIT READY", { cdb: [0, 0, 0, 0, 0, 0] }, ""],
   ])("%s", (_name, request, sense) => {

@@ -248,10 +248,6 @@ describe("the table", () => {
     expect(namesWith(SCST_STRICTLY_SERIALIZED)).toEqual([
       "FORMAT UNIT",
       "MODE SELECT(6)",
-      "SANITIZE, OVERWRITE",
-      "SANITIZE, BLOCK ERASE",
-      "SANITIZE, CRYPTOGRAPHIC ERASE",
-      "SANITIZE, EXIT FAILURE MODE",
       "LOG SELECT",
       "MODE SELECT(10)",
       "SET TARGET PORT GROUPS",

@@ -173,12 +173,16 @@ export function encodeDesignation(
 }
 
 /** SPC-5, "Mode Page Policy VPD page": one page's policy. */
-export const ModePagePolicyDescriptor = wire("mode page policy descriptor", {
-  policyPageCode: bits(0, 5, 0),
-  policySubpageCode: byte(1),
-  mlus: flag(2, 7),
-  modePagePolicy: bits(2, 1, 0),
-});
+export const ModePagePolicyDescriptor = wire(
+  "mode page policy descriptor",
+  {
+    policyPageCode: bits(0, 5, 0),
+    policySubpageCode: byte(1),
+    mlus: flag(2, 7),
+    modePagePolicy: bits(2, 1, 0),
+  },
+  4,
+);
 
 /** SPC-5, "SCSI Ports VPD page": the head of a port's descriptor, without an initiator port. */
 export const ScsiPortDesignationDescriptor = wire(

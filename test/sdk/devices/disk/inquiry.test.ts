@@ -65,7 +65,8 @@ describe("INQUIRY", () => {
 
   test.each([
     ["a page without EVPD", "12 00 80 00 ff 00", inCdb(2)],
-    ["an unknown page", "12 01 86 00 ff 00", inCdb(2)],
+    ["an unknown page", "12 01 81 00 ff 00", inCdb(2)],
+    ["B2h of a disk that is not thin", "12 01 b2 00 ff 00", inCdb(2)],
     ["CMDDT", "12 02 00 00 ff 00", inCdb(1, 1)],
   ])("%s", async (_name, cdb, pointer) => {
     const answer = await execute(newDisk(), cdb);
@@ -76,10 +77,13 @@ describe("INQUIRY", () => {
   const SERIAL = "9b5fa0ba35a1b4b1";
   const serialHex = Buffer.from("S1").toString("hex");
   test.each([
-    ["00h", "12 01 00 00 ff 00", "00 00 0005 00 80 83 b0 b1"],
+    ["00h", "12 01 00 00 ff 00", "00 00 0009 00 80 83 86 87 88 8a b0 b1"],
+    ["87h", "12 01 87 00 ff 00", "00 87 0004 3f ff 00 00"],
+    ["88h, not reached by iSCSI yet", "12 01 88 00 ff 00", "00 88 0000"],
+    ["8Ah", "12 01 8a 00 ff 00", `00 8a 000e 03 07 ${"00".repeat(12)}`],
     ["80h", "12 01 80 00 ff 00", `00 80 0002 ${serialHex}`],
     ["B1h", "12 01 b1 00 ff 00", `00 b1 003c 0001 00 00 02 ${"00".repeat(55)}`],
-    ["cut to the allocation length", "12 01 00 00 05 00", "00 00 0005 00"],
+    ["cut to the allocation length", "12 01 00 00 05 00", "00 00 0009 00"],
   ])("VPD page %s", async (_name, cdb, data) => {
     const answer = await execute(newDisk({ serial: "S1" }), cdb);
     expect(text(answer.data)).toBe(same(data));
@@ -212,7 +216,7 @@ describe("REPORT SUPPORTED OPERATION CODES", () => {
     ["VERIFY(16)", one(1, "8f"), "00 03 0010 8f 16 ffffffffffffffff ffffffff 00 00"],
     ["WRITE SAME(16)", one(1, "93"), "00 03 0010 93 01 ffffffffffffffff ffffffff 00 00"],
     ["READ CAPACITY(16)", one(2, "9e", "0010"), `00 03 0010 9e 10 ${"ff".repeat(12)} 01 00`],
-    ["an action that is not there", one(2, "9e", "0012"), "00 01 0000"],
+    ["an action that is not there", one(2, "9e", "0011"), "00 01 0000"],
     ["an opcode that is not there", one(1, "42"), "00 01 0000"],
     ["option 3, READ(6)", one(3, "08"), "00 03 0006 08 1f ff ff ff 00"],
     ["option 3, an action of READ(6)", one(3, "08", "0001"), "00 01 0000"],

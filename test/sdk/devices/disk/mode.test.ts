@@ -33,11 +33,16 @@ const same = (hexText: string) => text(hex(hexText));
 const PAGES: readonly (readonly [name: string, cdb: string, data: string])[] = [
   ["caching", "1a 00 08 00 ff 00", `${HEADER_6} ${DESCRIPTOR} ${CACHING}`],
   ["DBD", "1a 08 08 00 ff 00", `17 00 10 00 ${CACHING}`],
-  ["caching, changeable", "1a 08 48 00 ff 00", `17 00 10 00 08 12 04 ${"00".repeat(17)}`],
+  [
+    "caching, changeable",
+    "1a 08 48 00 ff 00",
+    `17 00 10 00 08 12 04 ${"00".repeat(9)} 20 ${"00".repeat(7)}`,
+  ],
   ["caching, default", "1a 08 88 00 ff 00", `17 00 10 00 ${CACHING}`],
   ["subpage FFh", "1a 08 08 ff ff 00", `17 00 10 00 ${CACHING}`],
   ["control", "1a 08 0a 00 ff 00", `0f 00 10 00 ${CONTROL}`],
-  ["control, changeable", "1a 08 4a 00 ff 00", `0f 00 10 00 0a 0a ${"00".repeat(10)}`],
+  ["control, changeable", "1a 08 4a 00 ff 00", "0f 00 10 00 0a 0a 14 f6 08 40 00 00 0000 0000"],
+  ["control extension", "1a 08 0a 01 ff 00", `23 00 10 00 4a 01 001c 00 00 fc ${"00".repeat(25)}`],
   ["(10)", "5a 00 08 00 00 00 00 00 ff 00", `0022 00 10 00 00 0008 ${DESCRIPTOR} ${CACHING}`],
   [
     "(10), LLBAA",
@@ -56,13 +61,24 @@ describe("MODE SENSE", () => {
     expect(text(answer.data)).toBe(same(data));
   });
 
-  test.each(["00", "ff"])("all pages, subpage %sh, ascending", async (subpage) => {
-    const { data } = await execute(newDisk().handler, `1a 08 3f ${subpage} ff 00`);
-    const codes: number[] = [];
-    for (let at = 4; at < data.length; at += 2 + (data[at + 1] as number)) {
-      codes.push(data[at] as number);
+  const FIXED = "01 02 03 04 08 0a 1a 1c";
+  const REMOVABLE = "01 02 03 04 08 0a 1c";
+  test.each([
+    ["00", {}, FIXED],
+    ["ff", {}, "01 02 03 04 08 0a 4a/01 1a 1c"],
+    ["ff", { thinProvisioned: true }, "01 02 03 04 08 0a 4a/01 1a 1c 5c/02"],
+    ["00", { removable: true }, REMOVABLE],
+  ])("all pages, subpage %sh, of %o, ascending", async (subpage, options, expected) => {
+    const handler = disk(memoryStore(4 << 20), options);
+    const { data } = await execute(handler, `1a 08 3f ${subpage} ff 00`);
+    const codes: string[] = [];
+    const byte = (at: number) => text(data.subarray(at, at + 1));
+    for (let at = 4; at < data.length;) {
+      const spf = ((data[at] as number) & 0x40) !== 0;
+      codes.push(spf ? `${byte(at)}/${byte(at + 1)}` : byte(at));
+      at += spf ? 4 + (data[at + 3] as number) : 2 + (data[at + 1] as number);
     }
-    expect(codes).toEqual([0x01, 0x02, 0x03, 0x04, 0x08, 0x0a, 0x1c]);
+    expect(codes.join(" ")).toBe(expected);
     expect(data[0]).toBe(data.length - 1);
   });
 
@@ -150,7 +166,7 @@ const LISTS: readonly ListRow[] = [
     "a subpage",
     "00 00 00 00 48 01 0000",
     EXPECT_INVALID_FIELD_IN_PARAMETER_LIST,
-    inParameterList(PAGE_AT, 6),
+    inParameterList(PAGE_AT + 1),
   ],
   [
     "a page length that is not the page's",
@@ -165,10 +181,10 @@ const LISTS: readonly ListRow[] = [
     inParameterList(PAGE_AT + 2, 0),
   ],
   [
-    "what cannot be changed: D_SENSE, after a block descriptor and a page",
-    `00 00 00 08 ${DESCRIPTOR} ${CACHING_OFF} 0a 0a 26 10 00 00 0000 0000 0000`,
+    "what cannot be changed: TST, after a block descriptor and a page",
+    `00 00 00 08 ${DESCRIPTOR} ${CACHING_OFF} 0a 0a 02 10 00 00 0000 0000 0000`,
     EXPECT_INVALID_FIELD_IN_PARAMETER_LIST,
-    inParameterList(4 + 8 + 20 + 2, 2),
+    inParameterList(4 + 8 + 20 + 2, 5),
   ],
 ];
 

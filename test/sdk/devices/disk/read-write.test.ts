@@ -137,7 +137,7 @@ const CDBS: readonly (readonly [name: string, cdb: string, byte: number, bit: nu
   ["WRITE SAME(16), UNMAP", "93 08 0000000000000000 00000001 00 00", 1, 3],
   ["VERIFY(10), BYTCHK 2", "2f 04 00000000 00 0001 00", 1, 2],
   ["WRITE AND VERIFY(10), BYTCHK 3", "2e 06 00000000 00 0001 00", 1, 2],
-  ["START STOP UNIT, a power condition", "1b 00 00 00 10 00", 4, 7],
+  ["START STOP UNIT, a power condition that is reserved", "1b 00 00 00 40 00", 4, 7],
   ["START STOP UNIT, LOEJ", "1b 00 00 00 02 00", 4, 1],
   ["SERVICE ACTION IN(16), action 1Fh", "9e 1f 0000000000000000 00000020 00 00", 1, 4],
   ["MAINTENANCE IN, action 05h", "a3 05 00000000 00000020 00 00", 1, 4],
@@ -165,9 +165,8 @@ describe("fields that must be zero", () => {
 
   test.each([
     ["vendor specific", "ff 00 00 00 00 00"],
-    ["FORMAT UNIT", "04 00 00 00 00 00"],
-    ["LOG SENSE", "4d 00 40 00 00 00 00 00 ff 00"],
-    ["GET LBA STATUS", "9e 12 0000000000000000 00000020 00 00"],
+    ["READ(32)", "7f 00 00 00 00 00 00 18 0009"],
+    ["REZERO UNIT", "01 00 00 00 00 00"],
     ["UNMAP", "42 00 00 00 00 00 00 00 18 00"],
   ])("no opcode: %s", async (_name, cdb) => {
     const { handler } = newDisk();
