@@ -8,7 +8,12 @@ import { parseArgs } from "node:util";
 
 import { createCore } from "../../../src/core/index.ts";
 import { disk, type DiskOptions } from "../../../src/sdk/devices/disk/disk.ts";
-import { loopbackChannel, memoryStore, registerDevice } from "../../../src/sdk/index.ts";
+import {
+  loopbackChannel,
+  type MemoryStore,
+  memoryStore,
+  registerDevice,
+} from "../../../src/sdk/index.ts";
 import type { BlockStore } from "../../../src/sdk/storage/block-store.ts";
 import { IscsiServer } from "../../../src/targets/index.ts";
 
@@ -46,7 +51,7 @@ await server.close();
 await device.close();
 
 /** Each write takes its time, as on a disk that turns. */
-function slowWrites(fast: BlockStore, ms: number): BlockStore {
+function slowWrites(fast: MemoryStore, ms: number): BlockStore {
   return {
     name: "slow memory",
     get size() {
@@ -54,10 +59,12 @@ function slowWrites(fast: BlockStore, ms: number): BlockStore {
     },
     readOnly: fast.readOnly,
     read: (buffer, offset) => fast.read(buffer, offset),
-    async write(buffer, offset, fua) {
+    async write(buffer, offset) {
       await new Promise((resolve) => setTimeout(resolve, ms));
-      await fast.write(buffer, offset, fua);
+      fast.write(buffer, offset);
     },
+    trim: (offset, length) => fast.trim(offset, length),
+    allocated: (offset, length) => fast.allocated(offset, length),
     flush: () => fast.flush(),
     close: () => fast.close(),
   };
