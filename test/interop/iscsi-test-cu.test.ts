@@ -14,7 +14,7 @@ import { Images } from "./support/images.ts";
 import { run, runOk } from "./support/run.ts";
 import { toolsAreMissing } from "./support/tools.ts";
 
-const RUN_MS_MAX = 300_000;
+const RUN_MS_MAX = 600_000;
 /** Runs that compete for the processors; the first one mostly waits, and is not counted. */
 const AT_ONCE_MAX = 2;
 

@@ -31,24 +31,30 @@ export const RUNS: readonly CunitRun[] = [
     writeDelayMs: 400,
     args: ["-d", "-S", "-t", "ALL.Sanitize"],
   },
-  { ...whole, name: "plain", args: ["-d"] },
+  { ...whole, name: "plain", args: ["-d", "-t", "ALL"] },
   {
     ...whole,
     name: "thin",
     // The tool writes as much at once as it may WRITE SAME, whatever the disk says of writes.
     disk: { thinProvisioned: true, physicalBlockSize: 512, limits: { writeSameBytes: 16 * MIB } },
-    args: ["-d"],
+    args: ["-d", "-t", "ALL"],
   },
   // With a second URL the tool takes a unit attention of its own reset for an error.
-  { ...whole, name: "removable", disk: { removable: true }, secondPath: false, args: ["-d"] },
+  {
+    ...whole,
+    name: "removable",
+    disk: { removable: true },
+    secondPath: false,
+    args: ["-d", "-t", "ALL"],
+  },
   {
     ...whole,
     name: "4096",
     disk: { thinProvisioned: true, blockSize: 4096, limits: { atomicBytes: 0 } },
-    args: ["-d"],
+    args: ["-d", "-t", "ALL"],
   },
   // With -d the tool writes, and takes it for a fault that it may not.
-  { ...whole, name: "read-only", disk: { readOnly: true }, args: [] },
+  { ...whole, name: "read-only", disk: { readOnly: true }, args: ["-t", "ALL"] },
   { ...part, name: "read-only", disk: { readOnly: true }, args: ["-d", "-t", "ALL.ReadOnly"] },
   { ...part, name: "512e", disk: thin512e, args: ["-d", "-t", "ALL.WriteSame16"] },
   { ...part, name: "512e", disk: thin512e, args: ["-d", "-t", "ALL.WriteSame10.UnmapUnaligned"] },
