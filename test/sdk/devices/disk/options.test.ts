@@ -57,9 +57,9 @@ describe("options that are refused", () => {
 
 describe("identity", () => {
   test.each([
-    ["naa", { naa: "0x5000c500A1B2C3D4" }, "01030008" + "5000c500a1b2c3d4"],
-    ["a long naa", { naa: "6" + "0".repeat(30) + "1" }, "01030010" + "6" + "0".repeat(30) + "1"],
-    ["eui64", { eui64: "0011223344556677" }, "01020008" + "0011223344556677"],
+    ["naa", { naa: "0x5000c500A1B2C3D4" }, "010300085000c500a1b2c3d4"],
+    ["a long naa", { naa: `6${"0".repeat(30)}1` }, `010300106${"0".repeat(30)}1`],
+    ["eui64", { eui64: "0011223344556677" }, "010200080011223344556677"],
     ["eui64 of 12 bytes", { eui64: "00".repeat(11) + "01" }, "0102000c" + "00".repeat(11) + "01"],
     [
       "t10DeviceId",
@@ -86,9 +86,7 @@ describe("identity", () => {
     handler.attachSession({ ...session, transportVersion: 0, targetName: "local" });
     const { data } = await execute(handler, "12 01 88 00 ff 00");
     const name = Buffer.from("iqn.t,t,0x0001\0\0");
-    expect(text(data)).toBe(
-      `00880020${"00000001"}${"00".repeat(4)}${"00000014"}53980010${text(name)}`,
-    );
+    expect(text(data)).toBe(`0088002000000001${"00".repeat(4)}0000001453980010${text(name)}`);
   });
 });
 

@@ -318,6 +318,6 @@ describe("what hosts are told of a thin disk", () => {
     const { handler, store } = thinDisk();
     store.trim(0, 2 << 20);
     const { data } = await execute(handler, "4d 00 4c 00 00 0000 00ff 00");
-    expect(Buffer.from(data).toString("hex")).toBe("0c00000c" + "00020308" + "0000000201000000");
+    expect(Buffer.from(data).toString("hex")).toBe("0c00000c000203080000000201000000");
   });
 });

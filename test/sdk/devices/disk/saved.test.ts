@@ -62,7 +62,7 @@ describe("saved mode pages", () => {
     const off = text(hex(CACHING_OFF)).slice(2);
     expect(await page(after, "08")).toBe(`88${off}`);
     expect(await page(after, "c8")).toBe(`88${off}`);
-    expect(await page(after, "88")).toBe(`8812${"04"}${off.slice(4)}`);
+    expect(await page(after, "88")).toBe(`881204${off.slice(4)}`);
   });
 
   test("a reset brings back what was saved", async () => {
@@ -171,7 +171,7 @@ describe("identifying information", () => {
 
   test("the types that there are", async () => {
     const { data } = await execute(newDisk(), report(127));
-    expect(text(data)).toBe("00000008" + "00000200" + "04000100");
+    expect(text(data)).toBe("000000080000020004000100");
   });
 
   test.each([
