@@ -149,7 +149,8 @@ export function parsed(command: Command): void {
   joinTaskSet(command);
   const sense = checkExpected(command);
   if (sense !== undefined) {
-    failed(command, sense);
+    // That nothing may be written at all comes before what is wrong with this write.
+    failed(command, writeProtection(command) ?? sense);
     return;
   }
   prepareSpace(command);
@@ -379,11 +380,13 @@ export function localEvent(command: Command): SenseCondition | undefined {
   if (nexus.unitAttentions.pending && (command.opFlags & SCST_SKIP_UA) === 0) {
     return nexus.takeUnitAttention();
   }
-  if ((command.opFlags & SCST_WRITE_MEDIUM) !== 0) {
-    if (nexus.readOnly) return SENSE.DATA_PROTECT;
-    if (nexus.device.writeProtected) return SENSE.LOGICAL_UNIT_SOFTWARE_WRITE_PROTECTED;
-  }
-  return undefined;
+  return writeProtection(command);
+}
+
+function writeProtection({ opFlags, nexus }: Command): SenseCondition | undefined {
+  if ((opFlags & SCST_WRITE_MEDIUM) === 0) return undefined;
+  if (nexus!.readOnly) return SENSE.DATA_PROTECT;
+  return nexus!.device.writeProtected ? SENSE.LOGICAL_UNIT_SOFTWARE_WRITE_PROTECTED : undefined;
 }
 
 /** DEV_DONE: the device or the core executed it. */

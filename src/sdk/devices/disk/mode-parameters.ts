@@ -16,7 +16,7 @@ export interface ModePage {
 }
 
 /** Where the values of a page begin: behind its head. */
-export function headLength({ subpage }: ModePage): number {
+function headLength({ subpage }: ModePage): number {
   return subpage === 0 ? 2 : 4;
 }
 

@@ -55,7 +55,7 @@ export function write(
 }
 
 /** Refuses a range that the medium does not have, or that is longer than VPD page B0h allows. */
-export function refuseRange(
+function refuseRange(
   unit: LogicalUnit,
   command: ScsiCommand,
   row: SupportedCommand,
