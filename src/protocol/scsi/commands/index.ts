@@ -4,6 +4,7 @@ import { type CommandRow, DeviceCommand } from "./row.ts";
 import { SBC } from "./sbc.ts";
 import { serviceActionOf, type ServiceActionPlace, serviceActionPlace } from "./service-action.ts";
 import { SPC } from "./spc.ts";
+import { SSC } from "./ssc.ts";
 
 export { type Command, parsedCommand, type ParsedCommand } from "./command.ts";
 export { cdbUsageData, usedBits } from "./usage.ts";
@@ -12,7 +13,7 @@ export { cdbUsageData, usedBits } from "./usage.ts";
  * The command sets, in the order of precedence: where two have a row for the same opcode and
  * type of device, the first counts.
  */
-const COMMAND_SETS: readonly (readonly CommandRow[])[] = [SPC, SBC];
+const COMMAND_SETS: readonly (readonly CommandRow[])[] = [SPC, SBC, SSC];
 
 /** One opcode of one type of device. */
 interface Opcode {

@@ -5,4 +5,5 @@ export * from "./log.ts";
 export * from "./mode.ts";
 export * from "./persistent-reserve.ts";
 export * from "./report.ts";
+export * from "./tape.ts";
 export * from "./vpd.ts";
