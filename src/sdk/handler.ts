@@ -46,7 +46,8 @@ export interface ScsiCommand {
   readonly session: DeviceSession;
   /**
    * How many bytes of `buffer` go to the initiator, from 0 to `bufferLength`. The whole buffer
-   * where the handler does not set it and the outcome is good.
+   * where the handler does not set it and the outcome is good; nothing where it does not and the
+   * outcome is not.
    */
   responseLength: number;
   /**

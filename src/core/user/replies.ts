@@ -316,6 +316,8 @@ function takeStatus(userCommand: UserCommand, reply: ExecReplyView, memory: User
   }
   command.setSenseBytes(sense, senseLen);
   command.status = status;
+  // As SCST: data-in may come along with sense.
+  command.responseLength = reply.respDataLen;
   return 0;
 }
 

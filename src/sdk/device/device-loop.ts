@@ -269,7 +269,9 @@ export class DeviceLoop implements CommandHost {
     // A closed device has answered for its commands already.
     if (this.#closed) return;
     const good = outcome.sense === undefined && outcome.status === 0;
-    const responseLength = good ? command.responseLength : 0;
+    // With a CHECK CONDITION only what the handler says goes along: a tape block that is shorter
+    // or longer than asked for comes with sense about its length.
+    const responseLength = good || command.responseLengthSet > 0 ? command.responseLength : 0;
     const view = this.#nextReply();
     const { execReply } = view;
     view.cmdH = command.handle;

@@ -6,4 +6,5 @@ export * from "./mode.ts";
 export * from "./persistent-reserve.ts";
 export * from "./report.ts";
 export * from "./tape.ts";
+export * from "./tape-encryption.ts";
 export * from "./vpd.ts";
