@@ -17,7 +17,7 @@ export function protectedBlock(mode: ModeParameters, block: Uint8Array): Uint8Ar
   if (mode.protectionMethod === PROTECTION_METHOD.NONE || !mode.protectReads) return block;
   const whole = Buffer.allocUnsafe(block.length + PROTECTION_BYTES);
   whole.set(block);
-  putCheck(whole, block.length, checkOf(mode.protectionMethod, block));
+  putCheck(whole, block.length, mode.protectionMethod, block);
   return whole;
 }
 
@@ -28,17 +28,43 @@ export function unprotectedBlock(mode: ModeParameters, sent: Uint8Array): Uint8A
   if (length < 1) return METHOD_ERROR;
   const block = sent.subarray(0, length);
   const expected = Buffer.alloc(PROTECTION_BYTES);
-  putCheck(expected, 0, checkOf(mode.protectionMethod, block));
+  putCheck(expected, 0, mode.protectionMethod, block);
   return expected.equals(sent.subarray(length)) ? block : GUARD_FAILED;
 }
 
-function checkOf(_method: number, block: Uint8Array): number {
-  return crc32c(block);
+/** The four bytes behind a block; each method has an order of its own. */
+function putCheck(into: Buffer, at: number, method: number, block: Uint8Array): void {
+  if (method === PROTECTION_METHOD.CRC32C) into.writeUInt32LE(crc32c(block), at);
+  else into.writeUInt32BE(reedSolomonCrc(block), at);
 }
 
-/** The least significant byte first, as CRC32C goes over wires. */
-function putCheck(into: Buffer, at: number, check: number): void {
-  into.writeUInt32LE(check, at);
+/** x^8 + x^4 + x^3 + x^2 + 1, and the generator x^4 + 38x^3 + CFx^2 + 38x + 1 (ECMA-319). */
+const FIELD = 0x11d;
+const GENERATOR = [0x38, 0xcf, 0x38, 0x01] as const;
+
+/** By what stands in the first byte: the remainder that it leaves. */
+const REMAINDERS = Uint32Array.from({ length: 256 }, (_, value) =>
+  GENERATOR.reduce((word, factor) => ((word << 8) | product(value, factor)) >>> 0, 0),
+);
+
+/** Multiplication in GF(256). */
+function product(a: number, b: number): number {
+  let result = 0;
+  for (let left = a, right = b; right > 0; right >>= 1) {
+    if ((right & 1) !== 0) result ^= left;
+    left <<= 1;
+    if (left > 0xff) left ^= FIELD;
+  }
+  return result;
+}
+
+/** The Reed-Solomon CRC of ECMA-319 that LTO drives use. */
+export function reedSolomonCrc(block: Uint8Array): number {
+  let crc = 0;
+  for (let i = 0; i < block.length; i++) {
+    crc = (crc << 8) ^ (REMAINDERS[(block[i] as number) ^ (crc >>> 24)] as number);
+  }
+  return crc >>> 0;
 }
 
 const GUARD_FAILED = checkCondition(SENSE.LOGICAL_BLOCK_GUARD_CHECK_FAILED);

@@ -38,11 +38,11 @@ export interface TapeModePage {
 
 /** By ascending code and subpage, as MODE SENSE returns them. */
 export const MODE_PAGES: readonly TapeModePage[] = [
-  fixed(MODE_PAGE.READ_WRITE_ERROR_RECOVERY, (head) =>
-    ReadWriteErrorRecoveryModePage.encode(head(12)),
+  fixed(MODE_PAGE.READ_WRITE_ERROR_RECOVERY, (headOf) =>
+    ReadWriteErrorRecoveryModePage.encode(headOf(12)),
   ),
-  fixed(MODE_PAGE.DISCONNECT_RECONNECT, (head) => DisconnectReconnectModePage.encode(head(16))),
-  fixed(MODE_PAGE.CONTROL, (head) => ControlModePage.encode({ ...head(12), gltsd: true })),
+  fixed(MODE_PAGE.DISCONNECT_RECONNECT, (headOf) => DisconnectReconnectModePage.encode(headOf(16))),
+  fixed(MODE_PAGE.CONTROL, (headOf) => ControlModePage.encode({ ...headOf(12), gltsd: true })),
   {
     code: MODE_PAGE.CONTROL,
     subpage: 0x01,
@@ -86,10 +86,10 @@ export const MODE_PAGES: readonly TapeModePage[] = [
       return request !== undefined;
     },
   },
-  fixed(MODE_PAGE.POWER_CONDITION, (head) => PowerConditionModePage.encode(head(40))),
-  fixed(MODE_PAGE.INFORMATIONAL_EXCEPTIONS_CONTROL, (head) =>
+  fixed(MODE_PAGE.POWER_CONDITION, (headOf) => PowerConditionModePage.encode(headOf(40))),
+  fixed(MODE_PAGE.INFORMATIONAL_EXCEPTIONS_CONTROL, (headOf) =>
     // TapeAlert flags are polled for in the log page: exceptions are not reported with commands.
-    InformationalExceptionsControlModePage.encode({ ...head(12), dexcpt: true }),
+    InformationalExceptionsControlModePage.encode({ ...headOf(12), dexcpt: true }),
   ),
   {
     code: MODE_PAGE.MEDIUM_CONFIGURATION,

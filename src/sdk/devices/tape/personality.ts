@@ -68,7 +68,7 @@ const LTO: Readonly<Record<number, Density>> = {
 
 const BLOCK_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Written: its own generation and the one before. Read: two before, until LTO-7 (LTO-8 ended it). */
+/** Written: its own generation and the one before. Read: two before, up to LTO-7. */
 function ltoDrive(generation: number): Personality {
   const own = LTO[generation] as Density;
   const before = LTO[generation - 1] as Density;

@@ -10,7 +10,8 @@ export class LogFile {
   #handle: fs.promises.FileHandle;
   #syncError: unknown;
 
-  private constructor(path: string, readOnly: boolean, handle: fs.promises.FileHandle) {
+  /** Use {@link LogFile.open}. */
+  constructor(path: string, readOnly: boolean, handle: fs.promises.FileHandle) {
     this.path = path;
     this.readOnly = readOnly;
     this.#handle = handle;

@@ -67,12 +67,13 @@ export class PartitionLog {
   #lastCheck: number;
   #epoch = 0;
   /** Where the object after the one read last is. */
-  #next = { object: 0, offset: FileHeader.size as number };
+  #next = { object: 0, offset: FileHeader.size };
   /** Bytes behind the end have been cut off. */
   #tidy = false;
   #dirty = false;
 
-  private constructor(file: LogFile, index: LogFile, fileCheck: number) {
+  /** Use {@link PartitionLog.open}. */
+  constructor(file: LogFile, index: LogFile, fileCheck: number) {
     this.#file = file;
     this.#index = new IndexFile(index, FileHeader.size);
     this.#fileCheck = fileCheck;

@@ -100,7 +100,7 @@ describe("READ POSITION", () => {
     await locate(made, 7);
     const long = await made.send("34 06 00000000 00 0000 00", { room: 32 });
     expect(long.data.toString("hex")).toBe(
-      `00000000${"00000000"}${"0000000000000007"}${"0000000000000002"}${"0000000000000000"}`,
+      ["00000000", "00000000", "0000000000000007", "0000000000000002", "0000000000000000"].join(""),
     );
     const extended = await made.send("34 08 00000000 00 0010 00", { room: 16 });
     expect(extended.data.toString("hex")).toBe("0000001c000000000000000000000007");

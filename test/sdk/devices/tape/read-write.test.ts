@@ -11,7 +11,7 @@ const REWIND = "01 00 000000 00";
 /** MODE SELECT(6) of a block length. */
 const setBlockLength = (length: number) => ({
   cdb: "15 10 0000 0c 00",
-  out: Buffer.from(`00001008${"00000000"}00${lengthOf(length)}`, "hex"),
+  out: Buffer.from(`000010080000000000${lengthOf(length)}`, "hex"),
 });
 
 describe("variable blocks", () => {
@@ -196,7 +196,7 @@ describe("the end of the medium", () => {
 
   test("programmable early warning once", async () => {
     const { write, send } = await rig({}, { capacityBytes: 4_000_000 });
-    const page = `5001001c0002${"0002"}${"00".repeat(24)}`;
+    const page = `5001001c00020002${"00".repeat(24)}`;
     const out = Buffer.from(`00001000${page}`, "hex");
     expect((await send("15 10 0000 24 00", { out })).result).toBe("GOOD");
     const results: string[] = [];

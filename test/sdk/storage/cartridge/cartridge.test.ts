@@ -229,7 +229,7 @@ describe("after a crash", () => {
     for (let i = 0; i < 8; i++) await append(log, block(i, 100));
     await log.flush(false);
     const bytes = fs.readFileSync(join(folder, "0-0.log"));
-    const torn = bytes.slice();
+    const torn = Buffer.from(bytes);
     const at = 64 + 5 * 148 + 60;
     torn.fill(0, at, at + 20);
     const copy = crashed(folder, torn);
@@ -284,7 +284,7 @@ describe("after a crash", () => {
         async (length, at, value) => {
           const copy = join(scratch, `index${made++}`);
           fs.cpSync(folder, copy, { recursive: true });
-          const bytes = index.slice();
+          const bytes = Buffer.from(index);
           if (at >= 64) bytes[at] = value;
           fs.writeFileSync(join(copy, "0-0.index"), bytes.subarray(0, Math.max(64, length)));
           expect(await reopened(copy)).toEqual(all);
