@@ -14,9 +14,24 @@ export {
   reportSupportedOperationCodes,
   withCoreCommands,
 } from "./devices/supported-commands.ts";
+export { type CartridgeSlot, tape, type TapeDrive, type TapeOptions } from "./devices/tape/tape.ts";
+export { type Density, type Personality, TAPE_PERSONALITIES } from "./devices/tape/personality.ts";
 export * from "./handler.ts";
 export { Arena, type ArenaSegment, type ArenaSource, type Block } from "./memory/arena.ts";
 export * from "./outcome.ts";
+export type {
+  Cartridge,
+  CartridgePartition,
+  PartitionSizes,
+} from "./storage/cartridge/cartridge.ts";
+export {
+  createCartridge,
+  type NewCartridge,
+  openCartridge,
+  readDescription,
+} from "./storage/cartridge/cartridge-folder.ts";
+export type { Attribute, CartridgeDescription } from "./storage/cartridge/description.ts";
+export type { StoredObject } from "./storage/cartridge/partition-log.ts";
 export type { BlockStore, Extent, WriteZeroesOptions } from "./storage/block-store.ts";
 export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file-store.ts";
 export { type FolderStateStore, folderStateStore } from "./storage/folder-state-store.ts";

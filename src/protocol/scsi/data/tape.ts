@@ -178,21 +178,26 @@ export const DeviceConfigurationExtensionModePage = wire(
   32,
 );
 
-export const MediumPartitionModePage = wire("Medium Partition mode page", {
-  ...head,
-  maximumAdditionalPartitions: byte(2),
-  additionalPartitionsDefined: byte(3),
-  fdp: flag(4, 7),
-  sdp: flag(4, 6),
-  idp: flag(4, 5),
-  psum: bits(4, 4, 3),
-  pofm: flag(4, 2),
-  clear: flag(4, 1),
-  addp: flag(4, 0),
-  mediumFormatRecognition: byte(5),
-  partitioningType: bits(6, 7, 4),
-  partitionUnits: bits(6, 3, 0),
-});
+/** Partition size descriptors of two bytes follow. */
+export const MediumPartitionModePage = wire(
+  "Medium Partition mode page",
+  {
+    ...head,
+    maximumAdditionalPartitions: byte(2),
+    additionalPartitionsDefined: byte(3),
+    fdp: flag(4, 7),
+    sdp: flag(4, 6),
+    idp: flag(4, 5),
+    psum: bits(4, 4, 3),
+    pofm: flag(4, 2),
+    clear: flag(4, 1),
+    addp: flag(4, 0),
+    mediumFormatRecognition: byte(5),
+    partitioningType: bits(6, 7, 4),
+    partitionUnits: bits(6, 3, 0),
+  },
+  8,
+);
 
 export const MediumConfigurationModePage = wire(
   "Medium Configuration mode page",
