@@ -4,7 +4,6 @@ import {
   LogPageHeader,
   LogSelect,
   LogSense,
-  SENSE,
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
@@ -71,6 +70,5 @@ export function logSelect(unit: TapeUnit, command: ScsiCommand): Outcome {
   if (parameterListLength !== 0) return invalidFieldInCdb(7);
   if (!pcr && pc !== CUMULATIVE_VALUES && pc !== DEFAULT_CUMULATIVE_VALUES) return good;
   unit.statistics.reset();
-  unit.attentions.establish(SENSE.LOG_PARAMETERS_CHANGED, command.session);
   return good;
 }

@@ -35,7 +35,7 @@ export function modeSelect6(unit: TapeUnit, command: ScsiCommand): Outcome {
   if (refusal !== undefined) return refusal;
   if (list.length === 0) return good;
   const { deviceSpecificParameter, blockDescriptorLength } = ModeParameterHeader6.view(list);
-  return select(unit, command, list, {
+  return select(unit, list, {
     size: ModeParameterHeader6.size,
     deviceSpecific: deviceSpecificParameter,
     deviceSpecificByte: 2,
@@ -50,7 +50,7 @@ export function modeSelect10(unit: TapeUnit, command: ScsiCommand): Outcome {
   if (refusal !== undefined) return refusal;
   if (list.length === 0) return good;
   const { deviceSpecificParameter, blockDescriptorLength } = ModeParameterHeader10.view(list);
-  return select(unit, command, list, {
+  return select(unit, list, {
     size: ModeParameterHeader10.size,
     deviceSpecific: deviceSpecificParameter,
     deviceSpecificByte: 3,
@@ -74,12 +74,7 @@ function refuse(
 }
 
 /** Judges the whole list first: a list with a fault changes nothing. */
-function select(
-  unit: TapeUnit,
-  { session }: ScsiCommand,
-  list: Uint8Array,
-  header: ListHeader,
-): Outcome {
+function select(unit: TapeUnit, list: Uint8Array, header: ListHeader): Outcome {
   const mode = { ...unit.mode };
   const { bufferedMode } = TapeDeviceSpecificParameter.view(Uint8Array.of(header.deviceSpecific));
   if (bufferedMode > 1) return invalidFieldInParameterList(header.deviceSpecificByte, 6);
@@ -99,8 +94,6 @@ function select(
   }
   unit.mode = mode;
   unit.earlyWarningTold = false;
-  // SPC-5, "MODE SELECT(6) command": the parameters are shared by all I_T nexuses.
-  unit.attentions.establish(SENSE.MODE_PARAMETERS_CHANGED, session);
   return good;
 }
 

@@ -302,7 +302,7 @@ describe("INQUIRY", () => {
     expect([data[0], data[1]]).toEqual([0x01, 0x80]);
     expect(data.subarray(8, 32).toString()).toBe("IBM     ULT3580-TD6     ");
     const pages = await send("12 01 00 00ff 00", { room: 255 });
-    expect(pages.data.subarray(4).toString("hex")).toBe("008083" + "86b0b1b2b5");
+    expect(pages.data.subarray(4).toString("hex")).toBe("00808386b0b1b2b5");
     for (const page of pages.data.subarray(4)) {
       const seen = await send(`12 01 ${lengthOf(page, 2)} 00ff 00`, { room: 255 });
       expect(seen.data.readUInt16BE(2)).toBe(seen.data.length - 4);

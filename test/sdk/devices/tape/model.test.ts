@@ -123,11 +123,11 @@ describe("a tape against a list", () => {
           const model = new Model();
           for (const [name, run] of steps) {
             const [expected, found] = await run(model, real);
-            expect(found, name).toBe(expected);
+            expect(`${name}: ${found}`).toBe(`${name}: ${expected}`);
             const { data } = await real.send("34 06 00000000 00 0000 00", { room: 32 });
-            expect(Number(data.readBigUInt64BE(8)), name).toBe(model.at);
+            expect(Number(data.readBigUInt64BE(8))).toBe(model.at);
             const files = model.objects.slice(0, model.at).filter((object) => object === null);
-            expect(Number(data.readBigUInt64BE(16)), name).toBe(files.length);
+            expect(Number(data.readBigUInt64BE(16))).toBe(files.length);
           }
           await real.drive.close();
         }),
