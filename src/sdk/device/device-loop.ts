@@ -168,10 +168,10 @@ export class DeviceLoop implements CommandHost {
       if (!this.#fillIn(command, view)) return;
       outcome = this.#handler.exec(command);
     } catch (error) {
-      outcome = this.#failed(error);
+      outcome = this.#failed(error, command);
     }
     if (outcome instanceof Promise) this.#wait(command, outcome);
-    else this.#finish(command, this.#checked(outcome));
+    else this.#finish(command, this.#checked(outcome, command));
   }
 
   /** Reads the EXEC into the slot: false where the command is answered already. */
@@ -231,24 +231,27 @@ export class DeviceLoop implements CommandHost {
   #wait(command: SlotCommand, outcome: Promise<Outcome>): void {
     this.#waiting.add(command);
     outcome
-      .catch((error: unknown) => this.#failed(error))
+      .catch((error: unknown) => this.#failed(error, command))
       .then((result) => {
         this.#waiting.delete(command);
-        this.#finish(command, this.#checked(result));
+        this.#finish(command, this.#checked(result, command));
         this.#schedule();
       })
       .catch((error: unknown) => this.#report("LOOP", "finishing a command failed", error));
   }
 
-  #checked(outcome: unknown): Outcome {
+  #checked(outcome: unknown, command: SlotCommand): Outcome {
     if (isOutcome(outcome)) return outcome;
     return this.#failed(
       new UsageError("OUTCOME", `exec gave ${typeof outcome}, which is no outcome`),
+      command,
     );
   }
 
-  #failed(error: unknown): Outcome {
+  #failed(error: unknown, command: SlotCommand): Outcome {
     this.#report("HANDLER", "the handler failed", error);
+    // Nobody knows what is in the buffer.
+    command.responseLengthSet = -1;
     return outcomeOfError(error);
   }
 

@@ -201,6 +201,24 @@ describe("data-in", () => {
     expect([response.dataIn.length, response.residual]).toEqual([0, 1024]);
   });
 
+  test("what responseLength says, with sense: a tape block of another length", async () => {
+    const { dataIn, status, sense, residual } = await execute((command) => {
+      command.buffer.fill(7);
+      command.responseLength = 100;
+      return checkCondition(SENSE.FILEMARK_DETECTED);
+    }, READ);
+    expect({ status, sense, residual }).toEqual({ status: 2, sense: "0/00/01", residual: 924 });
+    expect(dataIn).toEqual(new Uint8Array(100).fill(7));
+  });
+
+  test("none, where the handler threw after it had said how much", async () => {
+    const { dataIn, status } = await execute((command) => {
+      command.responseLength = 100;
+      throw new SystemError("EIO", 5, "no");
+    }, READ);
+    expect({ status, length: dataIn.length }).toEqual({ status: 2, length: 0 });
+  });
+
   test("what the initiator has got stays as it is when the buffer serves another", async () => {
     let fill = 0;
     const { initiator } = await readyDevice(

@@ -1,3 +1,5 @@
+import { BLOCK_BYTES_MAX } from "../../storage/cartridge/layout.ts";
+
 /** A recording format (REPORT DENSITY SUPPORT). */
 export interface Density {
   readonly code: number;
@@ -65,8 +67,6 @@ const LTO: Readonly<Record<number, Density>> = {
   8: lto(8, 0x5e, [20_669, 6656, 12_000], "U-832", 4),
   9: lto(9, 0x60, [21_456, 8960, 18_000], "U-932", 4),
 };
-
-const BLOCK_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Written: its own generation and the one before. Read: two before, up to LTO-7. */
 function ltoDrive(generation: number): Personality {

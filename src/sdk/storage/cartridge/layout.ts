@@ -74,7 +74,7 @@ export const ChunkHeader = wire("index chunk header", {
 /** The index has the offset of every so-many-th object. */
 export const STRIDE = 32;
 
-/** READ BLOCK LIMITS: the longest block there can be, in bytes. */
+/** The longest block there can be, in bytes. */
 export const BLOCK_BYTES_MAX = 8 * 1024 * 1024;
 /** What a compressed or encrypted block may take beyond the block itself. */
 export const STORED_BYTES_MAX = BLOCK_BYTES_MAX + 4096;

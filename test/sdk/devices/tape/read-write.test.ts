@@ -1,5 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
+import { SystemError } from "../../../../src/protocol/errors.ts";
+import { LogFile } from "../../../../src/sdk/storage/cartridge/log-file.ts";
 import { lengthOf, removeScratchFolders, rig } from "./rig.ts";
 
 removeScratchFolders();
@@ -203,5 +205,43 @@ describe("the end of the medium", () => {
     for (let i = 0; i < 22; i++) results.push(await write(block(100_000, i)));
     expect(results.filter((result) => result !== "GOOD")).toEqual(["0/00/07 EOM 0"]);
     expect(results.indexOf("0/00/07 EOM 0")).toBe(19);
+  });
+});
+
+describe("a write that fails in the background", () => {
+  test("is a deferred error of the next command, and the tape ends behind what is there", async () => {
+    const { drive, write, do: run, read } = await rig();
+    for (let i = 0; i < 10; i++) await write(block(100_000, i));
+    await run(FILEMARK);
+    const handle = await LogFile.open("/dev/null");
+    const prototype = Object.getPrototypeOf(handle) as LogFile;
+    const real = prototype.write;
+    const failing = vi.spyOn(prototype, "write").mockImplementation(function (
+      this: LogFile,
+      buffer,
+      offset,
+    ) {
+      if (!this.path.endsWith(".log") || offset < 2_500_000) return real.call(this, buffer, offset);
+      return Promise.reject(new SystemError("EIO", 5, "the disk is gone"));
+    });
+    const results: string[] = [];
+    for (let i = 10; i < 60; i++) results.push(await write(block(100_000, i)));
+    failing.mockRestore();
+    await handle.close();
+    const bad = results.filter((result) => result !== "GOOD");
+    expect(new Set(bad)).toEqual(new Set(["3/0C/00 DEFERRED"]));
+    const { count } = drive.cartridge!.partitions[0]!;
+    await run(REWIND);
+    const bytes: number[] = [];
+    for (;;) {
+      const { result, data } = await read(100_000);
+      if (result.startsWith("8/00/05")) break;
+      if (result === "GOOD") bytes.push(data[0] as number);
+    }
+    expect(bytes.slice(0, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    // What is there are whole blocks in the order of writing, none twice.
+    expect(bytes).toEqual(bytes.toSorted((a, b) => a - b));
+    expect(new Set(bytes).size).toBe(bytes.length);
+    expect(count).toBe(bytes.length + 1);
   });
 });

@@ -41,7 +41,7 @@ const folders: string[] = [];
 const drives: TapeDrive[] = [];
 
 /** A folder that is gone when the test file is over. */
-export function scratchFolder(): string {
+function scratchFolder(): string {
   const folder = fs.mkdtempSync(join(tmpdir(), "tape-"));
   folders.push(folder);
   return folder;
