@@ -138,3 +138,26 @@ export const AhsType = {
   bidirectionalReadLength: 2,
 } as const;
 export type AhsType = (typeof AhsType)[keyof typeof AhsType];
+
+/** AsyncEvent of an Asynchronous Message. */
+export const AsyncEvent = {
+  scsiEvent: 0,
+  logoutRequest: 1,
+  connectionDrop: 2,
+  sessionDrop: 3,
+  negotiationRequest: 4,
+  taskTermination: 5,
+} as const;
+export type AsyncEvent = (typeof AsyncEvent)[keyof typeof AsyncEvent];
+
+/** CHAP_A: PPP's numbers of algorithms, as RFC 7143 and IANA's registry have them. */
+export const ChapAlgorithm = {
+  MD5: 5,
+  SHA1: 6,
+  "SHA-256": 7,
+  "SHA3-256": 8,
+} as const;
+export type ChapAlgorithm = (typeof ChapAlgorithm)[keyof typeof ChapAlgorithm];
+
+/** Bytes of a CHAP challenge or response (RFC 7143, "Challenge Handshake Authentication Protocol"). */
+export const CHAP_VALUE_LENGTH_MAX = 1024;

@@ -1,3 +1,4 @@
+export { formatBinary, parseBinary } from "./binary-value.ts";
 export * from "./constants.ts";
 export { crc32c, digestAt, putDigest } from "./digest.ts";
 export * from "./keys.ts";

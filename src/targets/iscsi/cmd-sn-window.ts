@@ -22,6 +22,8 @@ export class CmdSnWindow {
   readonly #depth: number;
   /** Requests that have arrived in order and are not over. */
   outstanding = 0;
+  /** Numbers whose requests were aborted before they came. */
+  readonly #skipped = new Set<number>();
 
   constructor(expCmdSn: number, depth: number) {
     this.expCmdSn = expCmdSn;
@@ -36,10 +38,28 @@ export class CmdSnWindow {
   arrive(cmdSn: number): Arrival {
     const ahead = serialDifference(cmdSn, this.expCmdSn);
     if (ahead < 0 || ahead >= this.#depth - this.outstanding) return Arrival.ignored;
+    if (this.#skipped.size > 0 && this.#skipped.has(cmdSn)) return Arrival.ignored;
     if (ahead > 0) return Arrival.early;
     this.expCmdSn = serialAdd(this.expCmdSn, 1);
     this.outstanding++;
+    if (this.#skipped.size > 0) this.#passSkipped();
     return Arrival.inOrder;
+  }
+
+  /** Whether a request of this number may still come, before that of `before`. */
+  isAwaited(cmdSn: number, before: number): boolean {
+    const ahead = serialDifference(cmdSn, this.expCmdSn);
+    return ahead >= 0 && ahead < this.#depth && serialDifference(cmdSn, before) < 0;
+  }
+
+  /** The request of this number, which {@link isAwaited}, counts as received. */
+  skip(cmdSn: number): void {
+    this.#skipped.add(cmdSn);
+    this.#passSkipped();
+  }
+
+  #passSkipped(): void {
+    while (this.#skipped.delete(this.expCmdSn)) this.expCmdSn = serialAdd(this.expCmdSn, 1);
   }
 
   /** A request that had arrived in order is over. */

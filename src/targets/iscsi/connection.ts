@@ -1,81 +1,89 @@
-import type { Timer } from "../../core/clock.ts";
 import type { Core } from "../../core/core.ts";
 import type { Log } from "../../core/log.ts";
-import type { Target } from "../../core/target.ts";
-import {
-  LOGIN_DATA_SEGMENT_LENGTH_MAX,
-  LogoutResponseCode,
-  Opcode,
-} from "../../protocol/iscsi/index.ts";
-import { answerText } from "./discovery.ts";
+import { LoginStatus } from "../../protocol/iscsi/index.ts";
+import { Admission, type AdmissionServer } from "./admission.ts";
+import type { Path } from "./auth/access.ts";
+import { parseEndpoint } from "./auth/addresses.ts";
+import { recordsOf } from "./discovery.ts";
 import { IscsiCode, type LoginFailure, loginStatusName } from "./errors.ts";
+import type { ExportedTarget } from "./exported-target.ts";
 import { FullFeature, type RequestHandlers } from "./full-feature.ts";
+import { KeepAlive } from "./keep-alive.ts";
 import type { IscsiLimits } from "./limits.ts";
+import { Link } from "./link.ts";
 import type { Login } from "./login.ts";
 import { LoginPhase } from "./login-phase.ts";
 import { Negotiation, type Offers, parametersOf } from "./negotiation.ts";
-import { PduReader } from "./pdu-reader.ts";
-import { PduWriter } from "./pdu-writer.ts";
-import type { OpenSession, Sessions } from "./sessions.ts";
-import { answerLogout, type Logout, receiveLogout } from "./tasks/logout.ts";
-import { receiveNopOut, sendPing } from "./tasks/nop.ts";
-import { receiveTaskManagement } from "./tasks/task-management.ts";
-import { TextExchange } from "./tasks/text-request.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import type { PortalAddress } from "./portal.ts";
+import { requestHandlers } from "./requests.ts";
+import type { IscsiSession, SessionConnection } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
+import {
+  type ConnectionStatistics,
+  connectionStatistics,
+  type ServerCounts,
+} from "./statistics.ts";
+import { announceDrop, requestLogout } from "./tasks/async-message.ts";
+import { sendPing } from "./tasks/nop.ts";
+import type { Transport } from "./transport.ts";
 
 /** What all connections of a server have in common. */
-export interface ConnectionServer {
+export interface ConnectionServer extends AdmissionServer {
   readonly core: Core;
   readonly limits: IscsiLimits;
   readonly offers: Offers;
   readonly sessions: Sessions;
-  readonly targetPortalGroupTag: number;
+  readonly exports: Iterable<ExportedTarget>;
+  readonly portals: Iterable<PortalAddress>;
   /** Milliseconds of silence after which the initiator is asked for a sign of life; 0: never. */
   readonly keepAliveMs: number;
-  findTarget(name: string): Target | undefined;
-  targetNames(): Iterable<string>;
+  readonly counts: ServerCounts;
+  /** Ends every session of a target. */
+  coldReset(targetName: string): void;
   forget(connection: Connection): void;
 }
 
+/** Where a peer is whose address is not known. */
+const NOWHERE = { host: "", port: 0 };
+
 /** One TCP connection: a login, then the full feature phase, then the end. */
-export class Connection implements TransportEvents {
+export class Connection implements SessionConnection {
   readonly limits: IscsiLimits;
+  readonly link: Link;
   readonly #server: ConnectionServer;
-  readonly #transport: Transport;
-  readonly #reader: PduReader;
-  readonly #writer: PduWriter;
+  readonly #path: Path;
+  readonly #targetPortalGroupTag: number;
   readonly #negotiation: Negotiation;
   #phase: FullFeature | undefined;
-  #session: OpenSession | undefined;
-  #timer: Timer | undefined;
-  /** Nothing more is read or answered. */
-  #ending = false;
-  #closed = false;
-  #paused = false;
-  /** Something has come since the timer last looked. */
-  #alive = false;
-  #pinged = false;
-  #whenDrained: (() => void) | undefined;
+  #session: IscsiSession | undefined;
+  #connectionId = 0;
+  #keepAlive: KeepAlive | undefined;
 
-  constructor(server: ConnectionServer, transport: Transport) {
+  constructor(server: ConnectionServer, transport: Transport, targetPortalGroupTag: number) {
+    const { core, limits } = server;
     this.#server = server;
-    this.limits = server.limits;
-    this.#transport = transport;
+    this.limits = limits;
+    this.#path = {
+      remote: parseEndpoint(transport.remoteAddress) ?? NOWHERE,
+      local: parseEndpoint(transport.localAddress) ?? NOWHERE,
+    };
+    this.#targetPortalGroupTag = targetPortalGroupTag;
     this.#negotiation = new Negotiation(server.offers);
-    this.#writer = new PduWriter(transport, server.core);
-    const { targetPortalGroupTag } = server;
-    const login = new LoginPhase({
-      host: this,
-      writer: this.#writer,
-      negotiation: this.#negotiation,
-      directory: {
-        targetPortalGroupTag,
-        hasTarget: (name) => server.findTarget(name) !== undefined,
-      },
+    const options = {
+      core,
+      limits,
+      transport,
+      log: this.log,
+      heard: () => this.#keepAlive?.heard(),
+      ended: () => this.#keepAlive?.stop(),
+      closed: () => this.#closed(),
+    };
+    this.link = new Link(options, ({ writer }) => {
+      const directory = new Admission(server, this.#path, targetPortalGroupTag);
+      return new LoginPhase({ host: this, writer, negotiation: this.#negotiation, directory });
     });
-    this.#reader = new PduReader(login, LOGIN_DATA_SEGMENT_LENGTH_MAX);
-    this.#timer = server.core.clock.after(this.limits.loginTimeMsMax, () => {
-      this.fail(IscsiCode.loginTimeout, `no login within ${this.limits.loginTimeMsMax} ms`);
+    this.link.setTimer(limits.loginTimeMsMax, () => {
+      this.fail(IscsiCode.loginTimeout, `no login within ${limits.loginTimeMsMax} ms`);
     });
   }
 
@@ -83,253 +91,192 @@ export class Connection implements TransportEvents {
   readonly log: Log = (entry) => {
     this.#server.core.log({
       ...entry,
-      message: `${this.#transport.remoteAddress}: ${entry.message}`,
+      message: `${this.link.transport.remoteAddress}: ${entry.message}`,
     });
   };
 
-  // The socket.
-
-  receive(bytes: Uint8Array, length: number): void {
-    if (this.#ending) return;
-    this.#alive = true;
-    try {
-      this.#process(bytes, length);
-    } catch (cause) {
-      // A fault of this program; the peer and the other connections must not suffer more of it.
-      this.log({
-        level: "error",
-        code: IscsiCode.internal,
-        message: "a PDU could not be processed",
-        cause,
-      });
-      this.destroy();
-    }
-    if (this.#transport.queuedLength > this.limits.sendQueueLengthMax) this.#pause();
-  }
-
-  /** A batch: handlers run, and responses leave, when all PDUs of the chunk are submitted. */
-  #process(bytes: Uint8Array, length: number): void {
-    const { core } = this.#server;
-    core.enter();
-    try {
-      this.#reader.receive(bytes, length);
-    } finally {
-      core.leave();
-    }
-  }
-
-  drained(): void {
-    if (!this.#paused || this.#ending) return;
-    this.#paused = false;
-    this.#transport.resume();
-  }
-
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#transport.pause();
-  }
-
-  closed(cause?: unknown): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#end();
-    this.log({ level: "info", code: IscsiCode.closed, message: "connection closed", cause });
-    const { core, sessions } = this.#server;
-    core.enter();
-    try {
-      this.#writer.close();
-      const session = this.#session;
-      if (session === undefined) this.#server.forget(this);
-      else sessions.close(session, () => this.#server.forget(this));
-    } finally {
-      core.leave();
-    }
+  get statistics(): ConnectionStatistics {
+    return connectionStatistics(this.#connectionId, this.link, this.#phase);
   }
 
   // The end.
 
-  /** Reads no further; what is in the writer still leaves. */
-  #end(): void {
-    this.#ending = true;
-    this.#reader.stop();
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
-  /** Sends what there is to send, then closes; a peer that does not read is not waited for. */
-  #finish(): void {
-    if (this.#ending) return;
-    this.#end();
-    const { core } = this.#server;
-    this.#timer = core.clock.after(this.limits.drainTimeMsMax, () => this.destroy());
-    const transport = this.#transport;
-    const writer = this.#writer;
-    core.defer({
-      flush() {
-        writer.flush();
-        writer.seal();
-        transport.end();
-      },
-    });
-  }
-
-  /** Closes because of the peer. */
   fail(code: IscsiCode, message: string): void {
-    if (this.#ending) return;
-    this.log({ level: "warning", code, message });
-    this.#finish();
+    const { counts } = this.#server;
+    if (code === IscsiCode.loginTimeout) counts.loginTimeouts++;
+    if (code === IscsiCode.headerDigest) counts.headerDigestErrors++;
+    if (code === IscsiCode.silent) counts.silentConnections++;
+    this.link.fail(code, message);
   }
 
-  /** Closes at once; what has not been sent is lost. */
-  destroy(): void {
-    this.#end();
-    this.#writer.seal();
-    this.#transport.destroy();
+  supersede(code: IscsiCode, why: string): void {
+    this.log({ level: "info", code, message: why });
+    this.link.destroy();
   }
 
-  /** Takes no more requests, lets what is under way come to its end, closes; for the server. */
+  #closed(): void {
+    const session = this.#session;
+    this.#server.counts.dataDigestErrors += this.#phase?.counts.dataDigestErrors ?? 0;
+    if (session === undefined) this.#server.forget(this);
+    else this.#server.sessions.close(session, () => this.#server.forget(this));
+  }
+
+  coldReset(): void {
+    const { targetName } = this.#session?.names ?? {};
+    if (targetName === undefined) return;
+    // Behind the function's response.
+    this.#server.core.defer({ flush: () => this.#server.coldReset(targetName) });
+  }
+
+  /**
+   * For the server, which is closing: asks the initiator to log out. Commands are served until it
+   * does; one that takes too long is told of the end, and dropped.
+   */
   shutDown(): void {
-    if (this.#ending) return;
-    if (this.#phase === undefined || this.#phase.tasks.size === 0) {
-      this.#finish();
+    const phase = this.#phase;
+    const { link } = this;
+    if (link.ending) return;
+    if (phase === undefined) {
+      link.finish();
       return;
     }
-    this.#reader.stop();
-    this.#timer?.cancel();
-    this.#timer = this.#server.core.clock.after(this.limits.drainTimeMsMax, () => this.destroy());
-    this.#whenDrained = () => this.#finish();
-  }
-
-  /** No task is under way. */
-  idle(): void {
-    this.#whenDrained?.();
+    const { core } = this.#server;
+    const { drainTimeMsMax } = this.limits;
+    this.#keepAlive?.stop();
+    core.enter();
+    requestLogout(phase, Math.ceil(drainTimeMsMax / 1000));
+    core.leave();
+    link.setTimer(drainTimeMsMax, () => {
+      core.enter();
+      announceDrop(phase, this.#connectionId);
+      this.fail(IscsiCode.closed, "the initiator was asked to log out and has not");
+      core.leave();
+    });
   }
 
   // Login.
 
   /** The login was refused: its answer is the last that is sent. */
   loginRefused(failure: LoginFailure): void {
+    const { counts } = this.#server;
+    counts.loginsRefused++;
+    if (failure.status === LoginStatus.authenticationFailure) counts.authenticationFailures++;
     this.log({
       level: "warning",
       code: IscsiCode.loginRefused,
       message: `login refused, ${loginStatusName(failure.status)}: ${failure.message}`,
     });
-    this.#finish();
+    this.link.finish();
   }
 
   /**
    * All is negotiated. `opened` is told of the session, perhaps later: one that is there already
    * has to end first.
    */
-  openSession(login: Login, opened: (result: OpenSession | LoginFailure) => void): void {
-    const { first } = login;
+  openSession(login: Login, opened: (result: IscsiSession | LoginFailure) => void): void {
+    const { first, initiatorName, target, userName } = login;
     if (first === undefined) return;
-    const target = login.discovery ? undefined : this.#server.findTarget(login.targetName);
-    let waiting = true;
-    const { isid, tsih } = first;
-    const { initiatorName } = login;
-    const supersede = (code: IscsiCode) => {
-      const why = code === IscsiCode.forced ? "is closed by force" : "logged in anew";
-      this.log({ level: "info", code, message: `${initiatorName} ${why}` });
-      this.destroy();
+    const { isid, tsih, connectionId, cmdSn } = first;
+    this.#connectionId = connectionId;
+    const request = {
+      initiatorName,
+      isid,
+      tsih,
+      connectionId,
+      cmdSn,
+      userName,
+      target,
+      path: this.#path,
+      targetPortalGroupTag: this.#targetPortalGroupTag,
+      connection: this,
     };
-    this.#server.sessions.open({ initiatorName, isid, tsih, target, supersede }, (result) => {
+    let waiting = true;
+    this.#server.sessions.open(request, (result) => {
       const late = !waiting;
       waiting = false;
-      if (this.#ending) {
+      if (this.link.ending) {
         if ("tsih" in result) this.#server.sessions.close(result, () => undefined);
         return;
       }
       if ("tsih" in result) this.#session = result;
       opened(result);
-      if (late) this.drained();
+      if (late) this.link.drained();
     });
     if (waiting) {
       waiting = false;
-      this.#pause();
+      this.link.pause();
     }
   }
 
   /** The last answer of the login is written. */
-  loggedIn(login: Login, session: OpenSession, cmdSn: number, statSn: number): void {
-    this.#timer?.cancel();
+  loggedIn(login: Login, session: IscsiSession, statSn: number): void {
+    const { link } = this;
+    link.cancelTimer();
     const parameters = parametersOf(this.#negotiation);
     const phase = new FullFeature({
       host: this,
-      writer: this.#writer,
+      writer: link.writer,
       parameters,
       handlers: this.#handlers(login),
-      core: session.core,
-      expCmdSn: cmdSn,
+      session,
       statSn,
     });
     this.#phase = phase;
-    this.#reader.consumer = phase;
-    this.#reader.dataSegmentLengthMax = this.limits.dataSegmentLengthMax;
-    this.#reader.headerDigest = parameters.headerDigest;
-    this.#reader.dataDigest = parameters.dataDigest;
-    this.#writer.headerDigest = parameters.headerDigest;
-    this.#writer.dataDigest = parameters.dataDigest;
-    const where = login.discovery ? "for discovery" : `to ${login.targetName}`;
+    link.reader.consumer = phase;
+    link.reader.dataSegmentLengthMax = this.limits.dataSegmentLengthMax;
+    for (const end of [link.reader, link.writer]) {
+      end.headerDigest = parameters.headerDigest;
+      end.dataDigest = parameters.dataDigest;
+    }
+    this.#server.counts.logins++;
+    const where = login.target === undefined ? "for discovery" : `to ${login.target.name}`;
+    const as = login.userName === undefined ? "" : ` as user "${login.userName}"`;
     this.log({
       level: "info",
       code: IscsiCode.loggedIn,
-      message: `${login.initiatorName} logged in ${where}`,
+      message: `${login.initiatorName} logged in ${where}${as}`,
     });
-    if (this.#server.keepAliveMs > 0) this.#watch(phase);
+    if (this.#server.keepAliveMs > 0) this.#keepAlive = this.#watch(phase);
   }
 
   #handlers(login: Login): RequestHandlers {
     const server = this.#server;
-    const context = {
-      negotiation: this.#negotiation,
-      targetName: login.discovery ? undefined : login.targetName,
-      targetNames: () => server.targetNames(),
-      targetAddress: `${this.#transport.localAddress},${server.targetPortalGroupTag}`,
-    };
-    const text = new TextExchange((pairs) => {
-      const answer = answerText(context, pairs);
-      if (this.#phase !== undefined) this.#phase.parameters = parametersOf(this.#negotiation);
-      return answer;
-    });
-    const connectionId = login.first?.connectionId ?? 0;
-    return {
-      [Opcode.nopOut]: receiveNopOut,
-      [Opcode.taskManagementRequest]: receiveTaskManagement,
-      [Opcode.textRequest]: (phase, bytes, at, data) => text.receive(phase, bytes, at, data),
-      [Opcode.logoutRequest]: (phase, bytes, at) => {
-        const logout = receiveLogout(phase, bytes, at, connectionId);
-        // Behind the responses of the commands that came in the same chunk.
-        server.core.defer({ flush: () => this.#logOut(phase, logout) });
-        if (logout.code === LogoutResponseCode.closed) this.#reader.stop();
+    const { initiatorName } = login;
+    const path = this.#path;
+    const targetPortalGroupTag = this.#targetPortalGroupTag;
+    return requestHandlers({
+      core: server.core,
+      connectionId: this.#connectionId,
+      text: {
+        negotiation: this.#negotiation,
+        targetName: login.target?.name,
+        records: (name) => {
+          const { exports: targets, portals } = server;
+          return recordsOf({ targets, portals, initiatorName, path, targetPortalGroupTag }, name);
+        },
       },
-    };
+      stopReading: () => this.link.reader.stop(),
+      loggedOut: () => {
+        this.log({ level: "info", code: IscsiCode.loggedOut, message: "logged out" });
+        this.link.finish();
+      },
+    });
   }
 
-  #logOut(phase: FullFeature, logout: Logout): void {
-    answerLogout(phase, logout);
-    if (logout.code !== LogoutResponseCode.closed) return;
-    this.log({ level: "info", code: IscsiCode.loggedOut, message: "logged out" });
-    this.#finish();
-  }
-
-  /** Every so often: has anything come? If not, a ping; if still not, the end. */
-  #watch(phase: FullFeature): void {
-    this.#timer = this.#server.core.clock.after(this.#server.keepAliveMs, () => {
-      if (this.#alive || this.#paused) {
-        this.#alive = false;
-        this.#pinged = false;
-      } else if (this.#pinged) {
-        this.fail(IscsiCode.closed, `no sign of life within ${2 * this.#server.keepAliveMs} ms`);
-        return;
-      } else {
-        this.#pinged = true;
-        this.#server.core.enter();
+  #watch(phase: FullFeature): KeepAlive {
+    const { core, keepAliveMs } = this.#server;
+    return new KeepAlive({
+      clock: core.clock,
+      intervalMs: keepAliveMs,
+      queuedLength: () => this.link.transport.queuedLength,
+      ping: () => {
+        core.enter();
         sendPing(phase);
-        this.#server.core.leave();
-      }
-      this.#watch(phase);
+        core.leave();
+      },
+      dead: () => {
+        this.fail(IscsiCode.silent, `no sign of life within ${2 * keepAliveMs} ms`);
+      },
     });
   }
 }

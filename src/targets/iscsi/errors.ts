@@ -13,6 +13,8 @@ export const IscsiCode = {
   loginTimeout: "ISCSI_LOGIN_TIMEOUT",
   reinstated: "ISCSI_REINSTATED",
   forced: "ISCSI_FORCED_CLOSE",
+  silent: "ISCSI_SILENT",
+  reset: "ISCSI_TARGET_COLD_RESET",
   rejected: "ISCSI_REJECTED",
   headerDigest: "ISCSI_HEADER_DIGEST",
   dataDigest: "ISCSI_DATA_DIGEST",
@@ -31,6 +33,8 @@ export type IscsiCode = (typeof IscsiCode)[keyof typeof IscsiCode];
 export interface LoginFailure {
   readonly status: LoginStatus;
   readonly message: string;
+  /** Where the target is, when it has moved. */
+  readonly targetAddress?: string;
 }
 
 export function loginFailure(status: LoginStatus, message: string): LoginFailure {

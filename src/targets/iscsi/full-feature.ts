@@ -1,5 +1,3 @@
-import type { Command } from "../../core/command.ts";
-import type { Log } from "../../core/log.ts";
 import type { Session } from "../../core/session.ts";
 import {
   BasicHeaderSegment,
@@ -14,33 +12,19 @@ import {
   serialAdd,
 } from "../../protocol/iscsi/index.ts";
 import { SENSE } from "../../protocol/scsi/sense.ts";
-import { Arrival, CmdSnWindow } from "./cmd-sn-window.ts";
+import { uint32 } from "./bytes.ts";
+import { Arrival } from "./cmd-sn-window.ts";
 import { IscsiCode } from "./errors.ts";
-import { HeldRequests } from "./held-requests.ts";
-import type { IscsiLimits } from "./limits.ts";
+import type { Replayer } from "./held-requests.ts";
 import type { SessionParameters } from "./negotiation.ts";
 import { type PduConsumer, Sink } from "./pdu-reader.ts";
 import type { PduWriter } from "./pdu-writer.ts";
-import {
-  bufferReady,
-  endDataOut,
-  failDataOut,
-  receiveDataOut,
-  storeDataOut,
-} from "./tasks/data-out.ts";
-import { sendResult } from "./tasks/data-in.ts";
+import type { PhaseHost } from "./phase-host.ts";
+import type { IscsiSession } from "./session.ts";
+import { endDataOut, failDataOut, receiveDataOut, storeDataOut } from "./tasks/data-out.ts";
 import { receiveScsiCommand } from "./tasks/scsi-command.ts";
-import { Task } from "./tasks/task.ts";
-
-/** What the full feature phase needs of its connection. */
-export interface PhaseHost {
-  readonly limits: IscsiLimits;
-  readonly log: Log;
-  /** Closes the connection once what was sent has left. */
-  fail(code: IscsiCode, message: string): void;
-  /** The last task under way is over. */
-  idle(): void;
-}
+import { Staging } from "./tasks/staging.ts";
+import type { Task } from "./tasks/task.ts";
 
 /** Answers a request that comes whole: all but SCSI Command and Data-Out. */
 export type RequestHandler = (
@@ -68,23 +52,17 @@ const reject = Reject.view();
 const CMD_SN_OFFSET = NopOut.offsetOf("cmdSn");
 const TAG_OFFSET = NopOut.offsetOf("initiatorTaskTag");
 
-/** The full feature phase of a session's one connection. */
-export class FullFeature implements PduConsumer {
+/** The full feature phase of one connection: what is not shared with others of its session. */
+export class FullFeature implements PduConsumer, Replayer {
   readonly host: PhaseHost;
   readonly writer: PduWriter;
+  readonly session: IscsiSession;
   parameters: SessionParameters;
-  readonly window: CmdSnWindow;
-  /** SCSI commands under way, by initiator task tag. */
-  readonly tasks = new Map<number, Task>();
+  readonly staging: Staging;
+  readonly counts = { rejects: 0, r2ts: 0, dataDigestErrors: 0 };
   readonly #handlers: RequestHandlers;
-  readonly #core: Session | undefined;
-  readonly #pool: Task[] = [];
-  readonly #held: HeldRequests;
   #statSn: number;
-  #immediateCount = 0;
-  #stagingLength = 0;
   #ending: number = Ending.nothing;
-  #releasing = false;
 
   // The data segment that is streamed into a task.
   #task: Task | undefined;
@@ -97,28 +75,26 @@ export class FullFeature implements PduConsumer {
     writer: PduWriter;
     parameters: SessionParameters;
     handlers: RequestHandlers;
-    core: Session | undefined;
-    expCmdSn: number;
+    session: IscsiSession;
     statSn: number;
   }) {
     this.host = options.host;
     this.writer = options.writer;
     this.parameters = options.parameters;
     this.#handlers = options.handlers;
-    this.#core = options.core;
-    this.window = new CmdSnWindow(options.expCmdSn, options.host.limits.queueDepthMax);
+    this.session = options.session;
+    this.staging = new Staging(options.host);
     this.#statSn = options.statSn;
-    this.#held = new HeldRequests(options.host.limits.heldLengthMax);
   }
 
   /** The session that takes commands. Only asked for once a SCSI Command was let through. */
   get coreSession(): Session {
-    return this.#core as Session;
+    return this.session.core as Session;
   }
 
   /** A discovery session has no logical units. */
   get discovery(): boolean {
-    return this.#core === undefined;
+    return this.session.core === undefined;
   }
 
   // Reading.
@@ -147,7 +123,8 @@ export class FullFeature implements PduConsumer {
       this.rejectRequest(Reason.protocolError, "this is a discovery session", bytes, at);
       return Sink.discard;
     }
-    if (this.#immediateCount >= this.host.limits.immediateCountMax && isImmediate(bytes, at)) {
+    const { immediateCountMax } = this.host.limits;
+    if (this.session.immediateCount >= immediateCountMax && isImmediate(bytes, at)) {
       this.reject(Reason.immediateCommandReject, "too many immediate commands", bytes, at);
       return Sink.discard;
     }
@@ -155,7 +132,7 @@ export class FullFeature implements PduConsumer {
   }
 
   #dataOut(bytes: Uint8Array, at: number): Sink {
-    if (this.#held.hasTag(header.at(at, bytes).initiatorTaskTag)) {
+    if (this.session.held.hasTag(header.at(at, bytes).initiatorTaskTag)) {
       this.#ending = Ending.hold;
       return Sink.whole;
     }
@@ -175,13 +152,14 @@ export class FullFeature implements PduConsumer {
   #arrive(bytes: Uint8Array, at: number): Arrival {
     if (isImmediate(bytes, at)) return Arrival.inOrder;
     const cmdSn = uint32(bytes, at + CMD_SN_OFFSET);
-    const arrival = this.window.arrive(cmdSn);
+    const { window, held } = this.session;
+    const arrival = window.arrive(cmdSn);
     if (arrival === Arrival.inOrder) return arrival;
-    if (arrival === Arrival.early && !this.#held.has(cmdSn)) return arrival;
+    if (arrival === Arrival.early && !held.has(cmdSn)) return arrival;
     this.host.log({
       level: "debug",
       code: IscsiCode.cmdSn,
-      message: `CmdSN ${cmdSn} ignored: ${this.window.expCmdSn} is expected`,
+      message: `CmdSN ${cmdSn} ignored: ${window.expCmdSn} is expected`,
     });
     return Arrival.ignored;
   }
@@ -208,37 +186,30 @@ export class FullFeature implements PduConsumer {
       case Ending.request:
         this.#handlers[(bytes[at] as number) & 0x3f]?.(this, bytes, at, data);
         break;
-      case Ending.hold: {
-        const cmdSn = uint32(bytes, at + CMD_SN_OFFSET);
-        const headerBytes = bytes.subarray(at, at + BHS_LENGTH + ahsLength);
-        const isData = ((bytes[at] as number) & 0x3f) === Opcode.dataOut;
-        const tag = uint32(bytes, at + TAG_OFFSET);
-        if (!this.#held.add(isData ? undefined : cmdSn, tag, headerBytes, data)) {
-          this.host.fail(IscsiCode.held, "too many bytes wait for a missing CmdSN");
-        }
+      case Ending.hold:
+        this.#hold(bytes, at, ahsLength, data);
         return;
-      }
       default:
         break;
     }
-    if (this.#held.size > 0) this.#releaseHeld();
+    if (this.session.held.size > 0) this.session.releaseHeld();
   }
 
-  /** The missing request may have come: what waited for it follows, in order. */
-  #releaseHeld(): void {
-    if (this.#releasing) return;
-    this.#releasing = true;
-    for (;;) {
-      const next = this.#held.take(this.window.expCmdSn);
-      if (next === undefined) break;
-      for (const { header: headerBytes, data } of next) {
-        const ahsLength = headerBytes.length - BHS_LENGTH;
-        const sink = this.header(headerBytes, 0, ahsLength, data.length);
-        if (sink === Sink.stream) this.data(data, 0, data.length);
-        this.end(headerBytes, 0, ahsLength, data);
-      }
+  #hold(bytes: Uint8Array, at: number, ahsLength: number, data: Uint8Array): void {
+    const isData = ((bytes[at] as number) & 0x3f) === Opcode.dataOut;
+    const cmdSn = isData ? undefined : uint32(bytes, at + CMD_SN_OFFSET);
+    const tag = uint32(bytes, at + TAG_OFFSET);
+    const headerBytes = bytes.subarray(at, at + BHS_LENGTH + ahsLength);
+    if (!this.session.held.add(this, cmdSn, tag, headerBytes, data)) {
+      this.host.fail(IscsiCode.held, "too many bytes wait for a missing CmdSN");
     }
-    this.#releasing = false;
+  }
+
+  replay(headerBytes: Uint8Array, data: Uint8Array): void {
+    const ahsLength = headerBytes.length - BHS_LENGTH;
+    const sink = this.header(headerBytes, 0, ahsLength, data.length);
+    if (sink === Sink.stream) this.data(data, 0, data.length);
+    this.end(headerBytes, 0, ahsLength, data);
   }
 
   /**
@@ -246,6 +217,7 @@ export class FullFeature implements PduConsumer {
    * request once more; a task whose data are missing fails, for want of within-command recovery.
    */
   badData(bytes: Uint8Array, at: number): void {
+    this.counts.dataDigestErrors++;
     const ending = this.#ending;
     this.#ending = Ending.nothing;
     const why = "its data digest is wrong";
@@ -256,7 +228,7 @@ export class FullFeature implements PduConsumer {
     if (ending === Ending.data && task?.serial === this.#taskSerial) {
       failDataOut(task, SENSE.PROTOCOL_SERVICE_CRC_ERROR, this.#taskFinal);
     }
-    if (this.#held.size > 0) this.#releaseHeld();
+    if (this.session.held.size > 0) this.session.releaseHeld();
   }
 
   lost(code: IscsiCode, message: string): void {
@@ -269,13 +241,14 @@ export class FullFeature implements PduConsumer {
   number(pdu: NumberedPdu, withStatus: boolean): void {
     pdu.statSn = this.#statSn;
     if (withStatus) this.#statSn = serialAdd(this.#statSn, 1);
-    pdu.expCmdSn = this.window.expCmdSn;
-    pdu.maxCmdSn = this.window.maxCmdSn;
+    const { window } = this.session;
+    pdu.expCmdSn = window.expCmdSn;
+    pdu.maxCmdSn = window.maxCmdSn;
   }
 
   /** A request that came whole is over: its place in the window is free. */
   over(bytes: Uint8Array, at: number): void {
-    if (!isImmediate(bytes, at)) this.window.over();
+    if (!isImmediate(bytes, at)) this.session.window.over();
   }
 
   /** Rejects a request that had been let through the window. */
@@ -285,6 +258,7 @@ export class FullFeature implements PduConsumer {
   }
 
   reject(reason: RejectReason, why: string, bytes: Uint8Array, at: number): void {
+    this.counts.rejects++;
     this.host.log({
       level: "warning",
       code: IscsiCode.rejected,
@@ -310,23 +284,7 @@ export class FullFeature implements PduConsumer {
     this.host.log({ level: "warning", code: IscsiCode.dataSequence, message });
   }
 
-  // Tasks.
-
-  newTask(tag: number, immediate: boolean): Task {
-    const task = this.#pool.pop() ?? new Task(this);
-    task.initiatorTaskTag = tag;
-    task.immediate = immediate;
-    if (immediate) this.#immediateCount++;
-    this.tasks.set(tag, task);
-    return task;
-  }
-
-  #endTask(task: Task): void {
-    this.tasks.delete(task.initiatorTaskTag);
-    if (task.immediate) this.#immediateCount--;
-    else this.window.over();
-    if (task.staging !== undefined) this.unstage(task);
-  }
+  // Data-out.
 
   /** The PDU that is being read brings data for `task`. */
   beginData(task: Task, final: boolean): void {
@@ -336,56 +294,8 @@ export class FullFeature implements PduConsumer {
     this.#taskFinal = final;
     this.#taskPosition = 0;
   }
-
-  /** Memory for unsolicited data that come before the command's buffer. */
-  stage(task: Task): Uint8Array {
-    const length = task.unsolicitedMax;
-    if (this.#stagingLength + length > this.host.limits.stagingLengthMax) {
-      this.host.fail(IscsiCode.staging, "too much data waits for buffers");
-      return new Uint8Array(0);
-    }
-    this.#stagingLength += length;
-    task.staging = new Uint8Array(length);
-    return task.staging;
-  }
-
-  unstage(task: Task): void {
-    this.#stagingLength -= task.staging?.length ?? 0;
-    task.staging = undefined;
-  }
-
-  readyToTransfer(task: Task, command: Command): void {
-    bufferReady(this, task, command.data);
-  }
-
-  /** The command is over: its response goes into the batch. */
-  sendResponse(task: Task, command: Command): void {
-    this.#endTask(task);
-    let lent = false;
-    const delivered = !command.aborted || task.terminated;
-    if (task.terminated && task.failure !== undefined) {
-      command.setSense(task.failure);
-      command.residual = task.writeLength;
-    }
-    if (delivered) lent = sendResult(this, task, command);
-    task.reset();
-    this.#pool.push(task);
-    if (lent) this.writer.borrow(command);
-    else command.responseSent(delivered);
-    if (this.tasks.size === 0) this.host.idle();
-  }
 }
 
 function isImmediate(bytes: Uint8Array, at: number): boolean {
   return ((bytes[at] as number) & 0x40) !== 0;
-}
-
-function uint32(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
 }

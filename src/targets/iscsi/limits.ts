@@ -29,7 +29,10 @@ export interface IscsiLimits {
   readonly keyCountMax: number;
   /** Bytes that wait in a socket before reading from it pauses. */
   readonly sendQueueLengthMax: number;
-  /** How long `close` waits for commands under way. */
+  /** Failed CHAP logins from one address within `lockoutTimeMs`; then it has to wait as long. */
+  readonly authenticationFailureCountMax: number;
+  readonly lockoutTimeMs: number;
+  /** How long `close` waits for initiators to log out, and a connection for its last bytes. */
   readonly drainTimeMsMax: number;
 }
 
@@ -49,5 +52,7 @@ export const ISCSI_LIMITS: IscsiLimits = {
   textLengthMax: 32_768,
   keyCountMax: 64,
   sendQueueLengthMax: 16_777_216,
+  authenticationFailureCountMax: 10,
+  lockoutTimeMs: 60_000,
   drainTimeMsMax: 2_000,
 };

@@ -1,5 +1,6 @@
 import type { Log } from "../../core/log.ts";
 import {
+  encodeText,
   LoginRequest,
   LoginResponse,
   LoginStatus,
@@ -14,7 +15,7 @@ import { Login, type LoginDirectory, type LoginFields, type LoginReply } from ".
 import type { Negotiation } from "./negotiation.ts";
 import { type PduConsumer, Sink } from "./pdu-reader.ts";
 import type { PduWriter } from "./pdu-writer.ts";
-import type { OpenSession } from "./sessions.ts";
+import type { IscsiSession } from "./session.ts";
 
 /** What the login phase needs of its connection. */
 export interface LoginHost {
@@ -22,8 +23,8 @@ export interface LoginHost {
   readonly log: Log;
   fail(code: IscsiCode, message: string): void;
   loginRefused(failure: LoginFailure): void;
-  openSession(login: Login, opened: (result: OpenSession | LoginFailure) => void): void;
-  loggedIn(login: Login, session: OpenSession, cmdSn: number, statSn: number): void;
+  openSession(login: Login, opened: (result: IscsiSession | LoginFailure) => void): void;
+  loggedIn(login: Login, session: IscsiSession, statSn: number): void;
 }
 
 /** StatSN of a connection's first answer. */
@@ -96,7 +97,7 @@ export class LoginPhase implements PduConsumer {
         return;
       }
       this.#answer(fields, reply, result.tsih);
-      this.#host.loggedIn(this.#login, result, fields.cmdSn, this.#statSn);
+      this.#host.loggedIn(this.#login, result, this.#statSn);
     });
   }
 
@@ -111,6 +112,7 @@ export class LoginPhase implements PduConsumer {
   #answer(fields: LoginFields, reply: LoginReply & { failure?: undefined }, tsih: number): void {
     const pdu = this.#begin(fields, tsih);
     pdu.transit = reply.transit;
+    pdu.continues = reply.continues;
     pdu.currentStage = fields.currentStage;
     if (reply.transit) pdu.nextStage = fields.nextStage;
     if (reply.text.length > 0) this.#writer.addData(reply.text, 0, reply.text.length, false);
@@ -121,7 +123,13 @@ export class LoginPhase implements PduConsumer {
     const pdu = this.#begin(fields, fields.tsih);
     pdu.currentStage = Math.min(fields.currentStage, Stage.operationalNegotiation);
     pdu.status = failure.status;
-    this.#writer.add();
+    const { targetAddress } = failure;
+    if (targetAddress === undefined) {
+      this.#writer.add();
+    } else {
+      const text = encodeText([["TargetAddress", targetAddress]]);
+      this.#writer.addData(text, 0, text.length, false);
+    }
     this.#host.loginRefused(failure);
   }
 

@@ -1,7 +1,12 @@
 import { LoginStatus, Stage } from "../../protocol/iscsi/index.ts";
 
 /** How far a login has come. */
-export const LOGIN_STATES = ["unauthenticated", "authenticated", "operational"] as const;
+export const LOGIN_STATES = [
+  "unauthenticated",
+  "authenticating",
+  "authenticated",
+  "operational",
+] as const;
 export type LoginState = (typeof LOGIN_STATES)[number];
 
 /** What a Login Request asks for: its stage, and where it wants to go. */
@@ -26,16 +31,24 @@ const stay = (next: LoginState) => ({ next, transit: false }) as const;
 const go = (next: LoginState | "full feature") => ({ next, transit: true }) as const;
 
 /**
- * RFC 7143, "Login Phase". A login is unauthenticated while an authentication method that was
- * chosen, or that the target demands, has not come to its good end; without one it begins
- * authenticated. Keys are read before a row is looked up.
+ * RFC 7143, "Login Phase". A login is unauthenticated while the target demands an authentication
+ * method and none is chosen, and authenticating while the chosen one has not come to its good
+ * end; where none is demanded it begins authenticated. Keys are read before a row is looked up.
  */
 export const LOGIN_TABLE = {
   unauthenticated: {
     security: stay("unauthenticated"),
+    "security to operational": unauthorized,
+    "security to full feature": unauthorized,
+    operational: unauthorized,
+    "operational to full feature": unauthorized,
+    impossible: refuse,
+  },
+  authenticating: {
+    security: stay("authenticating"),
     // The initiator is ready to go on, the target is not: the answer has no T.
-    "security to operational": stay("unauthenticated"),
-    "security to full feature": stay("unauthenticated"),
+    "security to operational": stay("authenticating"),
+    "security to full feature": stay("authenticating"),
     operational: unauthorized,
     "operational to full feature": unauthorized,
     impossible: refuse,

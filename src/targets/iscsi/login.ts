@@ -1,5 +1,13 @@
 import { ProtocolError } from "../../protocol/errors.ts";
-import { decodeText, encodeText, LoginStatus, type TextPair } from "../../protocol/iscsi/index.ts";
+import {
+  decodeText,
+  encodeText,
+  LOGIN_DATA_SEGMENT_LENGTH_MAX,
+  LoginStatus,
+  type TextPair,
+} from "../../protocol/iscsi/index.ts";
+import type { Admission, Admitted } from "./admission.ts";
+import { CHAP_KEYS, ChapExchange, type ChapKey, type RandomSource } from "./auth/chap-exchange.ts";
 import { joined } from "./bytes.ts";
 import { type LoginFailure, loginFailure } from "./errors.ts";
 import type { IscsiLimits } from "./limits.ts";
@@ -26,39 +34,53 @@ export type LoginReply =
   | {
       readonly failure?: undefined;
       readonly transit: boolean;
+      /** There is more text: the initiator asks for it. */
+      readonly continues: boolean;
       readonly text: Uint8Array;
       /** The login is complete: a session is to be opened before the answer leaves. */
       readonly complete: boolean;
     }
   | { readonly failure: LoginFailure };
 
-/** What a login asks of the server. */
-export interface LoginDirectory {
-  hasTarget(name: string): boolean;
-  readonly targetPortalGroupTag: number;
-}
+/** Who gets in. */
+export type LoginDirectory = Pick<
+  Admission,
+  "admit" | "lockedOut" | "proved" | "targetPortalGroupTag"
+>;
 
 const NO_TEXT = new Uint8Array(0);
 /** The only protocol version there is. */
 const VERSION = 0;
+
+/** These say what the other keys mean, wherever in a text they stand. */
+const FIRST_KEYS = ["SessionType", "InitiatorName", "TargetName"];
 
 /** One login: requests in, answers out. Pure; the time it may take is its connection's care. */
 export class Login {
   readonly #negotiation: Negotiation;
   readonly #limits: IscsiLimits;
   readonly #directory: LoginDirectory;
+  readonly #random: RandomSource | undefined;
   #state: LoginState | "full feature" = "authenticated";
   #first: LoginFields | undefined;
   #roundCount = 0;
   #text: Uint8Array = NO_TEXT;
-  #identified = false;
-  #tagDeclared = false;
+  #unsent: Uint8Array = NO_TEXT;
+  #admitted: Admitted | undefined;
+  #chap: ChapExchange | undefined;
+  #declared = false;
   #lengthDeclared = false;
 
-  constructor(negotiation: Negotiation, limits: IscsiLimits, directory: LoginDirectory) {
+  constructor(
+    negotiation: Negotiation,
+    limits: IscsiLimits,
+    directory: LoginDirectory,
+    random?: RandomSource,
+  ) {
     this.#negotiation = negotiation;
     this.#limits = limits;
     this.#directory = directory;
+    this.#random = random;
   }
 
   /** The first request: ISID, CID and CmdSN are those of the whole login. */
@@ -74,23 +96,27 @@ export class Login {
     return this.#negotiation.value("SessionType") === "Discovery";
   }
 
-  /** iSCSI names do not differ in case (RFC 7143, "iSCSI Names"). */
-  get targetName(): string {
-    return this.#negotiation.value("TargetName").toLowerCase();
+  /** Where it goes; undefined for discovery. */
+  get target(): Admitted["target"] {
+    return this.#admitted?.target;
+  }
+
+  /** The CHAP user that it was, if it was one. */
+  get userName(): string | undefined {
+    return this.#chap?.done === true ? this.#chap.userName : undefined;
   }
 
   /** One Login Request with its text. */
   receive(fields: LoginFields, data: Uint8Array): LoginReply {
     const failure = this.#check(fields, data);
     if (failure !== undefined) return { failure };
+    if (this.#unsent.length > 0) return this.#send(fields);
     this.#text = joined(this.#text, data);
-    if (fields.continues) {
-      // RFC 7143, "Login Response": the rest is asked for by an answer without text.
-      const step = this.#step(fields);
-      if ("refuse" in step) return { failure: refusal(step.refuse, fields) };
-      return { transit: false, text: NO_TEXT, complete: false };
-    }
-    return this.#negotiate(fields);
+    if (!fields.continues) return this.#negotiate(fields);
+    // RFC 7143, "Login Response": the rest is asked for by an answer without text.
+    const step = this.#step(fields);
+    if ("refuse" in step) return { failure: refusal(step.refuse, fields) };
+    return { transit: false, continues: false, text: NO_TEXT, complete: false };
   }
 
   #check(fields: LoginFields, data: Uint8Array): LoginFailure | undefined {
@@ -100,6 +126,9 @@ export class Login {
     }
     if (this.#text.length + data.length > this.#limits.textLengthMax) {
       return wrong(`text of more than ${this.#limits.textLengthMax} bytes`);
+    }
+    if (this.#unsent.length > 0 && (data.length > 0 || fields.continues)) {
+      return wrong("text in the middle of an answer");
     }
     if (fields.versionMin > VERSION) {
       return loginFailure(LoginStatus.unsupportedVersion, `Version-min ${fields.versionMin}`);
@@ -121,20 +150,29 @@ export class Login {
   #negotiate(fields: LoginFields): LoginReply {
     const phase: NegotiationPhase = fields.currentStage === 0 ? "security" : "operational";
     const answers: TextPair[] = [];
-    const failure = this.#readKeys(phase, answers) ?? this.#identify();
+    const failure = this.#readText(phase, answers);
     if (failure !== undefined) return { failure };
     const step = this.#step(fields);
     if ("refuse" in step) return { failure: refusal(step.refuse, fields) };
-    this.#state = step.next;
     this.#declare(phase, answers);
-    return {
-      transit: step.transit,
-      text: encodeText(answers),
-      complete: step.next === "full feature",
-    };
+    this.#unsent = encodeText(answers);
+    return this.#send(fields);
   }
 
-  #readKeys(phase: NegotiationPhase, answers: TextPair[]): LoginFailure | undefined {
+  /** As much of the answer as one PDU takes. The login goes on when all of it is sent. */
+  #send(fields: LoginFields): LoginReply {
+    const step = this.#step(fields);
+    if ("refuse" in step) return { failure: refusal(step.refuse, fields) };
+    const text = this.#unsent.subarray(0, LOGIN_DATA_SEGMENT_LENGTH_MAX);
+    this.#unsent = this.#unsent.subarray(text.length);
+    const continues = this.#unsent.length > 0;
+    if (continues) return { transit: false, continues, text, complete: false };
+    this.#state = step.next;
+    const complete = step.next === "full feature";
+    return { transit: step.transit, continues, text, complete };
+  }
+
+  #readText(phase: NegotiationPhase, answers: TextPair[]): LoginFailure | undefined {
     let pairs: TextPair[];
     try {
       pairs = decodeText(this.#text, this.#limits);
@@ -143,10 +181,23 @@ export class Login {
       throw error;
     }
     this.#text = NO_TEXT;
-    // What kind of session it is says which other keys mean something.
-    const session = pairs.filter(([key]) => key === "SessionType");
-    const others = pairs.filter(([key]) => key !== "SessionType");
-    for (const [key, value] of [...session, ...others]) {
+    const isFirst = ([key]: TextPair) => FIRST_KEYS.includes(key);
+    const isChap = ([key]: TextPair) => CHAP_KEYS.some((name) => name === key);
+    const others = pairs.filter((pair) => !isFirst(pair) && !isChap(pair));
+    return (
+      this.#readKeys(pairs.filter(isFirst), phase, answers) ??
+      this.#identify() ??
+      this.#readKeys(others, phase, answers) ??
+      this.#readChap(pairs.filter(isChap), phase, answers)
+    );
+  }
+
+  #readKeys(
+    pairs: readonly TextPair[],
+    phase: NegotiationPhase,
+    answers: TextPair[],
+  ): LoginFailure | undefined {
+    for (const [key, value] of pairs) {
       const { answer, failure } = this.#negotiation.receive(key, value, phase);
       if (failure !== undefined) return failure;
       if (answer !== undefined) answers.push([key, answer]);
@@ -156,27 +207,64 @@ export class Login {
 
   /** The first text says who wants to go where. */
   #identify(): LoginFailure | undefined {
-    if (this.#identified) return undefined;
-    this.#identified = true;
-    if (this.initiatorName === "") {
-      return loginFailure(LoginStatus.missingParameter, "InitiatorName is missing");
+    if (this.#admitted !== undefined) return undefined;
+    const { initiatorName, discovery } = this;
+    // iSCSI names do not differ in case (RFC 7143, "iSCSI Names").
+    const targetName = this.#negotiation.value("TargetName").toLowerCase();
+    if (initiatorName === "" || (targetName === "" && !discovery)) {
+      const missing = initiatorName === "" ? "InitiatorName" : "TargetName";
+      return loginFailure(LoginStatus.missingParameter, `${missing} is missing`);
     }
-    if (this.discovery) return undefined;
-    if (this.targetName === "") {
-      return loginFailure(LoginStatus.missingParameter, "TargetName is missing");
-    }
-    if (!this.#directory.hasTarget(this.targetName)) {
-      return loginFailure(LoginStatus.notFound, `there is no target ${this.targetName}`);
-    }
+    const result = this.#directory.admit({
+      initiatorName,
+      targetName: discovery ? undefined : targetName,
+    });
+    if ("status" in result) return result;
+    this.#admitted = result;
+    if (result.chap === undefined) return undefined;
+    this.#state = "unauthenticated";
+    this.#negotiation.offer({ AuthMethod: ["CHAP"] });
     return undefined;
+  }
+
+  #readChap(
+    pairs: readonly TextPair[],
+    phase: NegotiationPhase,
+    answers: TextPair[],
+  ): LoginFailure | undefined {
+    const policy = this.#admitted?.chap;
+    if (this.#chap === undefined && this.#negotiation.value("AuthMethod") === "CHAP") {
+      if (policy === undefined) return wrong("CHAP is not asked for");
+      this.#chap = new ChapExchange(policy, this.#random);
+      this.#state = "authenticating";
+    }
+    if (pairs.length === 0) return undefined;
+    const chap = this.#chap;
+    if (chap === undefined || phase !== "security")
+      return wrong("CHAP keys where CHAP is not used");
+    const keys = new Map(pairs as readonly (readonly [ChapKey, string])[]);
+    if (keys.size !== pairs.length) return wrong("a CHAP key is there twice");
+    const out = this.#directory.lockedOut();
+    if (out !== undefined) return out;
+    const reply = chap.receive(keys);
+    if (chap.done) this.#state = "authenticated";
+    if (reply.failure === undefined) {
+      answers.push(...reply.answers);
+      if (chap.done) this.#directory.proved(true);
+    } else if (reply.failure.status === LoginStatus.authenticationFailure) {
+      this.#directory.proved(false);
+    }
+    return reply.failure;
   }
 
   /** What the target says of itself, once each. */
   #declare(phase: NegotiationPhase, answers: TextPair[]): void {
-    if (!this.#tagDeclared && !this.discovery) {
+    const target = this.#admitted?.target;
+    if (!this.#declared && target !== undefined) {
+      if (target.alias !== undefined) answers.unshift(["TargetAlias", target.alias]);
       answers.unshift(["TargetPortalGroupTag", String(this.#directory.targetPortalGroupTag)]);
     }
-    this.#tagDeclared = true;
+    this.#declared = true;
     if (phase === "operational" && !this.#lengthDeclared) {
       this.#lengthDeclared = true;
       answers.push(["MaxRecvDataSegmentLength", String(this.#limits.dataSegmentLengthMax)]);

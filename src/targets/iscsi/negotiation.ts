@@ -56,13 +56,18 @@ const REJECTED: KeyAnswer = { answer: REJECT };
  * Pure: text in, text out.
  */
 export class Negotiation {
-  readonly #offers: Offers;
+  #offers: Offers;
   readonly #values = new Map<KeyName, number | boolean | string>();
   /** Keys seen in this negotiation, to tell a repetition. */
   readonly #seen = new Set<string>();
 
   constructor(offers: Offers) {
     this.#offers = offers;
+  }
+
+  /** What we offer depends on who has come. */
+  offer(offers: Offers): void {
+    this.#offers = { ...this.#offers, ...offers };
   }
 
   /** The agreed or declared value, or the default. */

@@ -51,6 +51,8 @@ export class PduReader {
   dataSegmentLengthMax: number;
   /** Who gets the PDUs; changes when a login is over. */
   consumer: PduConsumer;
+  /** PDUs whose header has come. */
+  pduCount = 0;
   #stage: number = Stage.header;
   #stopped = false;
   /** Takes headers that cross chunks. */
@@ -159,6 +161,7 @@ export class PduReader {
       );
       return;
     }
+    this.pduCount++;
     this.#headerBytes = bytes;
     this.#headerOffset = at;
     const sink = this.consumer.header(bytes, at, this.#ahsLength, this.#dataLength);

@@ -48,6 +48,10 @@ interface Flight {
 export class PduWriter {
   headerDigest = false;
   dataDigest = false;
+  /** PDUs written, sent or not. */
+  pduCount = 0;
+  /** Bytes given to the socket. */
+  sentLength = 0;
   readonly #transport: Transport;
   readonly #batcher: Batcher;
   #slab: Slab = newSlab();
@@ -125,6 +129,7 @@ export class PduWriter {
 
   /** Fills in DataSegmentLength and the digest of the header that was begun. */
   #header(dataLength: number): void {
+    this.pduCount++;
     const slab = this.#slab;
     const { bytes, used } = slab;
     bytes[used + 5] = dataLength >>> 16;
@@ -192,6 +197,7 @@ export class PduWriter {
       return;
     }
     this.#flights.push(flight);
+    for (const { length } of segments) this.sentLength += length;
     const last = segments.length - 1;
     if (last > 0) this.#transport.cork();
     for (let i = 0; i < last; i++) this.#transport.write(segments[i] as Uint8Array);

@@ -1,5 +1,6 @@
 import { createServer, type Server, Socket } from "node:net";
 import { SystemError, UsageError } from "../../protocol/errors.ts";
+import { formatEndpoint } from "./auth/addresses.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
 /** Bytes that are read from a socket at once; measured best for 64 KiB requests. */
@@ -12,10 +13,15 @@ const SPARE_BUFFER_COUNT_MAX = 16;
 export interface PortalAddress {
   readonly host: string;
   readonly port: number;
+  /** Portals with the same tag reach the same sessions. */
+  readonly portalGroupTag: number;
 }
 
 /** Makes a connection for a socket; undefined when there may be no more. */
 export type Accept = (transport: Transport) => TransportEvents | undefined;
+
+/** Milliseconds of silence after which the system asks whether the peer is still there. */
+const TCP_KEEP_ALIVE_MS = 60_000;
 
 /** Where Node keeps a socket's handle. */
 const HANDLE = "_handle";
@@ -23,23 +29,29 @@ const HANDLE = "_handle";
 /** A TCP port that accepts iSCSI connections. The only file here that knows sockets. */
 export class Portal {
   readonly #server: Server;
+  readonly #portalGroupTag: number;
   readonly #accept: Accept;
   readonly #open = new Set<Socket>();
   readonly #spareBuffers: Uint8Array[] = [];
   #address: PortalAddress | undefined;
 
-  constructor(accept: Accept) {
+  constructor(portalGroupTag: number, accept: Accept) {
+    this.#portalGroupTag = portalGroupTag;
     this.#accept = accept;
-    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-      this.#take(socket);
-    });
+    const options = {
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+    };
+    this.#server = createServer(options, (socket) => this.#take(socket));
   }
 
   get address(): PortalAddress | undefined {
     return this.#address;
   }
 
-  listen({ host, port }: PortalAddress): Promise<PortalAddress> {
+  listen({ host, port }: { host: string; port: number }): Promise<PortalAddress> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException) => {
@@ -60,7 +72,8 @@ export class Portal {
           reject(new UsageError("ISCSI_PORTAL", "a portal is a TCP port"));
           return;
         }
-        this.#address = { host: address.address, port: address.port };
+        const portalGroupTag = this.#portalGroupTag;
+        this.#address = { host: address.address, port: address.port, portalGroupTag };
         resolve(this.#address);
       });
     });
@@ -174,6 +187,6 @@ class SocketTransport implements Transport {
 }
 
 function addressText(address = "", port = 0): string {
-  if (address.startsWith("::ffff:")) return `${address.slice(7)}:${port}`;
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  const host = address.startsWith("::ffff:") ? address.slice(7) : address;
+  return formatEndpoint({ host, port });
 }

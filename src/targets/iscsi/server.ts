@@ -1,43 +1,53 @@
 import type { Command } from "../../core/command.ts";
 import type { Core } from "../../core/core.ts";
-import type { Device } from "../../core/device.ts";
 import type { Target } from "../../core/target.ts";
 import type { TargetDriver } from "../../core/target-driver.ts";
 import { UsageError } from "../../protocol/errors.ts";
-import { ISCSI_NAME_LENGTH_MAX, ISCSI_PORT } from "../../protocol/iscsi/index.ts";
+import { ISCSI_PORT } from "../../protocol/iscsi/index.ts";
+import { type ChapOptions, ChapPolicy } from "./auth/chap-account.ts";
+import { Lockout } from "./auth/lockout.ts";
 import { Connection } from "./connection.ts";
 import { IscsiCode } from "./errors.ts";
+import { ExportedTarget, type IscsiExport } from "./exported-target.ts";
 import { ISCSI_LIMITS, type IscsiLimits } from "./limits.ts";
 import { offersOf } from "./negotiation.ts";
 import { Portal, type PortalAddress } from "./portal.ts";
-import { closeConnectionOf, Sessions } from "./sessions.ts";
+import { closeConnectionsOf, Sessions } from "./sessions.ts";
+import { type IscsiStatistics, newCounts, sessionStatistics } from "./statistics.ts";
+import { bufferReady } from "./tasks/data-out.ts";
+import { sendResponse } from "./tasks/data-in.ts";
 import { taskManagementDone } from "./tasks/task-management.ts";
 import type { Task } from "./tasks/task.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
 
 /** SPC-5, "Version descriptor values": iSCSI, no version claimed. */
 const ISCSI_VERSION_DESCRIPTOR = 0x0960;
 
-/** One portal group: all portals reach the same sessions. */
-const TARGET_PORTAL_GROUP_TAG = 1;
-
-const NAME = /^(?:iqn\.\d{4}-\d{2}\.[a-z0-9.:-]+|(?:eui|naa)\.[0-9a-f]+)$/;
+const PORTAL_GROUP_TAG_DEFAULT = 1;
+const PORTAL_GROUP_TAG_MAX = 65_535;
 
 export interface IscsiServerOptions {
   /** Overrides of {@link ISCSI_LIMITS}. */
-  readonly limits?: Partial<IscsiLimits>;
+  readonly limits?: Partial<IscsiLimits> | undefined;
   /**
    * Milliseconds of silence after which an initiator is sent a NOP-In, and after twice as many
    * is given up; 0 turns that off. 30,000 by default.
    */
-  readonly keepAliveMs?: number;
+  readonly keepAliveMs?: number | undefined;
+  /** How initiators log in to targets that say nothing else. Default: without authentication. */
+  readonly chap?: ChapOptions | undefined;
+  /** How they log in for discovery. Default: without authentication. */
+  readonly discoveryChap?: ChapOptions | undefined;
 }
 
-/** A target for initiators to see. */
-export interface IscsiExport {
-  /** `iqn.…`, `eui.…` or `naa.…`, in lower case. */
-  readonly iqn: string;
-  readonly luns: Iterable<readonly [lun: number, device: Device | string]>;
+/** Where to listen. */
+export interface IscsiPortal {
+  /** A name or an address; `0.0.0.0` and `::` are all addresses. */
+  readonly host: string;
+  /** Default: 3260; 0 is any that is free. */
+  readonly port?: number | undefined;
+  /** Portals with the same tag reach the same sessions. Default: 1. */
+  readonly portalGroupTag?: number | undefined;
 }
 
 /** The bridge from the core's commands to the connections they came by. */
@@ -45,14 +55,13 @@ const driver: TargetDriver = {
   name: "iscsi",
   readyToTransfer(command: Command) {
     const task = command.transport as Task;
-    task.phase.readyToTransfer(task, command);
+    bufferReady(task.phase, task, command.data);
   },
   sendResponse(command: Command) {
-    const task = command.transport as Task;
-    task.phase.sendResponse(task, command);
+    sendResponse(command.transport as Task, command);
   },
   taskManagementDone,
-  closeSession: closeConnectionOf,
+  closeSession: closeConnectionsOf,
 };
 
 /**
@@ -65,22 +74,32 @@ const driver: TargetDriver = {
 export class IscsiServer {
   readonly core: Core;
   readonly limits: IscsiLimits;
-  readonly targetPortalGroupTag = TARGET_PORTAL_GROUP_TAG;
   readonly keepAliveMs: number;
   readonly offers: ReturnType<typeof offersOf>;
   readonly sessions: Sessions;
-  readonly #targets = new Map<string, Target>();
+  readonly lockout: Lockout;
+  readonly discoveryChap: ChapPolicy | undefined;
+  readonly counts = newCounts();
+  readonly #chap: ChapPolicy | undefined;
+  readonly #exports = new Map<string, ExportedTarget>();
   readonly #connections = new Set<Connection>();
   readonly #portals = new Set<Portal>();
   #closing = false;
   #whenEmpty: (() => void) | undefined;
 
+  /** @throws UsageError CHAP_…: what is wrong with users and secrets */
   constructor(core: Core, options: IscsiServerOptions = {}) {
     this.core = core;
     this.limits = { ...ISCSI_LIMITS, ...options.limits };
     this.keepAliveMs = options.keepAliveMs ?? 30_000;
     this.offers = offersOf(this.limits);
-    this.sessions = new Sessions(this.limits.sessionCountMax);
+    this.sessions = new Sessions(this.limits);
+    this.lockout = new Lockout(core.clock, {
+      failureCountMax: this.limits.authenticationFailureCountMax,
+      timeMs: this.limits.lockoutTimeMs,
+    });
+    this.#chap = policyOf(options.chap);
+    this.discoveryChap = policyOf(options.discoveryChap);
   }
 
   get connectionCount(): number {
@@ -93,38 +112,73 @@ export class IscsiServer {
 
   /** Where the first portal listens. */
   get address(): PortalAddress | undefined {
-    const [portal] = this.#portals;
-    return portal?.address;
+    return this.portals[0];
+  }
+
+  /** Where all of them do. */
+  get portals(): PortalAddress[] {
+    return Array.from(this.#portals, ({ address }) => address).filter(
+      (address) => address !== undefined,
+    );
   }
 
   /** The targets, by name. */
   get targets(): ReadonlyMap<string, Target> {
-    return this.#targets;
+    return new Map(Array.from(this.#exports.values(), ({ name, target }) => [name, target]));
   }
 
-  /** Makes a target of this name, with these LUNs. */
-  export({ iqn, luns }: IscsiExport): Target {
-    if (iqn.length > ISCSI_NAME_LENGTH_MAX || !NAME.test(iqn)) {
-      throw new UsageError(
-        "ISCSI_NAME",
-        `"${iqn}" is no iSCSI name: iqn.year-month.domain:name, eui.… or naa.…, lower case, ` +
-          `at most ${ISCSI_NAME_LENGTH_MAX} characters`,
-      );
-    }
+  /** Sessions, connections and counters as they are now. */
+  get statistics(): IscsiStatistics {
+    const sessions = Array.from(this.sessions, sessionStatistics);
+    const connections = sessions.flatMap((session) => session.connections);
+    const dataDigestErrors = connections.reduce((sum, one) => sum + one.dataDigestErrors, 0);
+    return {
+      ...this.counts,
+      sessions,
+      loginsUnderWay: this.#connections.size - connections.length,
+      dataDigestErrors: this.counts.dataDigestErrors + dataDigestErrors,
+    };
+  }
+
+  /** For connections: what SendTargets may list. */
+  get exports(): ExportedTarget[] {
+    return [...this.#exports.values()].filter(({ target }) => !target.closing);
+  }
+
+  /**
+   * Makes a target of this name, with these LUNs.
+   *
+   * @throws UsageError: which of the options is wrong
+   */
+  export(options: IscsiExport): Target {
+    const exported = new ExportedTarget(options, this.#chap);
+    const { name } = exported;
     const transportVersion = ISCSI_VERSION_DESCRIPTOR;
-    const target = this.core.addTarget({ name: iqn, driver, transportVersion });
-    for (const [lun, device] of luns) target.addLun(lun, device);
-    this.#targets.set(iqn, target);
+    const target = this.core.addTarget({ name, driver, transportVersion });
+    try {
+      exported.attach(target, options);
+    } catch (error) {
+      this.core.removeTarget(target);
+      throw error;
+    }
+    this.#exports.set(name, exported);
     return target;
   }
 
   /** Opens a portal. @throws SystemError such as `EADDRINUSE` */
-  async listen(address: { host: string; port?: number }): Promise<PortalAddress> {
+  async listen(options: IscsiPortal): Promise<PortalAddress> {
     if (this.#closing) throw new UsageError("ISCSI_CLOSED", "the server is closed");
-    const portal = new Portal((transport) => this.accept(transport));
+    const { host, port = ISCSI_PORT, portalGroupTag: tag = PORTAL_GROUP_TAG_DEFAULT } = options;
+    if (!Number.isInteger(tag) || tag < 0 || tag > PORTAL_GROUP_TAG_MAX) {
+      throw new UsageError(
+        "ISCSI_PORTAL_GROUP_TAG",
+        `portal group tag ${tag}: it must be 0 to ${PORTAL_GROUP_TAG_MAX}`,
+      );
+    }
+    const portal = new Portal(tag, (transport) => this.accept(transport, tag));
     this.#portals.add(portal);
     try {
-      return await portal.listen({ host: address.host, port: address.port ?? ISCSI_PORT });
+      return await portal.listen({ host, port });
     } catch (error) {
       this.#portals.delete(portal);
       throw error;
@@ -132,7 +186,10 @@ export class IscsiServer {
   }
 
   /** A connection over any transport; undefined when there are too many. */
-  accept(transport: Transport): Connection | undefined {
+  accept(
+    transport: Transport,
+    portalGroupTag: number = PORTAL_GROUP_TAG_DEFAULT,
+  ): TransportEvents | undefined {
     const { connectionCountMax } = this.limits;
     if (this.#closing || this.#connections.size >= connectionCountMax) {
       this.core.log({
@@ -142,25 +199,29 @@ export class IscsiServer {
       });
       return undefined;
     }
-    const connection = new Connection(this, transport);
+    const connection = new Connection(this, transport, portalGroupTag);
     this.#connections.add(connection);
+    this.counts.connectionsAccepted++;
     this.core.log({
       level: "debug",
       code: IscsiCode.accepted,
       message: `${transport.remoteAddress}: connected`,
     });
-    return connection;
+    return connection.link;
   }
 
   /** For connections: the target of that name. */
-  findTarget(name: string): Target | undefined {
-    const target = this.#targets.get(name);
-    return target?.closing === true ? undefined : target;
+  findTarget(name: string): ExportedTarget | undefined {
+    const exported = this.#exports.get(name);
+    return exported?.target.closing === true ? undefined : exported;
   }
 
-  /** For connections: what SendTargets lists. */
-  targetNames(): Iterable<string> {
-    return [...this.#targets.values()].filter(({ closing }) => !closing).map(({ name }) => name);
+  /** For connections: ends every session of a target, once what was answered has left. */
+  coldReset(targetName: string): void {
+    const why = `TARGET COLD RESET of ${targetName}`;
+    for (const session of [...this.sessions]) {
+      if (session.names.targetName === targetName) session.end(IscsiCode.reset, why);
+    }
   }
 
   /** For connections: it is closed, and nothing of its session is left. */
@@ -170,7 +231,7 @@ export class IscsiServer {
   }
 
   /**
-   * Accepts nothing more, lets commands under way come to their end for a while, closes every
+   * Accepts nothing more, asks initiators to log out and waits for that for a while, closes every
    * connection and takes the targets out of the core.
    */
   async close(): Promise<void> {
@@ -183,11 +244,15 @@ export class IscsiServer {
     for (const connection of this.#connections) connection.shutDown();
     if (this.#connections.size > 0) await empty;
     await Promise.all(portals);
-    for (const target of this.#targets.values()) {
+    for (const { target } of this.#exports.values()) {
       // One may have been closed by itself.
       if (this.core.targets.get(target.name) === target) this.core.removeTarget(target);
     }
-    this.#targets.clear();
+    this.#exports.clear();
     this.#portals.clear();
   }
+}
+
+function policyOf(options: ChapOptions | undefined): ChapPolicy | undefined {
+  return options === undefined ? undefined : new ChapPolicy(options);
 }

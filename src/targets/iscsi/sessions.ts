@@ -1,8 +1,11 @@
-import { iscsiTransportId } from "../../core/reservations/transport-id.ts";
 import type { Session } from "../../core/session.ts";
-import type { Target } from "../../core/target.ts";
+import { iscsiTransportId } from "../../core/reservations/transport-id.ts";
 import { LoginStatus } from "../../protocol/iscsi/index.ts";
+import type { Path } from "./auth/access.ts";
 import { IscsiCode, type LoginFailure, loginFailure } from "./errors.ts";
+import type { ExportedTarget } from "./exported-target.ts";
+import type { IscsiLimits } from "./limits.ts";
+import { IscsiSession, type SessionConnection } from "./session.ts";
 
 /** What a login brings to the opening of a session. */
 export interface SessionRequest {
@@ -11,53 +14,53 @@ export interface SessionRequest {
   readonly isid: string;
   /** The TSIH of the request: 0 asks for a new session. */
   readonly tsih: number;
+  readonly connectionId: number;
+  readonly cmdSn: number;
+  readonly userName: string | undefined;
   /** Undefined for discovery. */
-  readonly target: Target | undefined;
-  /** Ends the session's connection: another login takes it over, or the administrator ends it. */
-  readonly supersede: (code: IscsiCode) => void;
-}
-
-/** An iSCSI session: an I_T nexus of the core, or a discovery session without one. */
-export interface OpenSession {
-  readonly tsih: number;
-  readonly core: Session | undefined;
-  readonly key: string;
-  readonly supersede: (code: IscsiCode) => void;
-  /** Told when nothing of the session is left. */
-  readonly whenGone: (() => void)[];
-  closing: boolean;
+  readonly target: ExportedTarget | undefined;
+  readonly path: Path;
+  readonly targetPortalGroupTag: number;
+  readonly connection: SessionConnection;
 }
 
 const TSIH_MAX = 0xffff;
 
-/** Whose connection a session of the core is. */
-const bySession = new WeakMap<Session, OpenSession>();
+/** Whose connections a session of the core has. */
+const bySession = new WeakMap<Session, IscsiSession>();
 
-/** Ends the connection of a session that the administrator closes. */
-export function closeConnectionOf(session: Session): void {
-  bySession.get(session)?.supersede(IscsiCode.forced);
+/** Ends the connections of a session that the administrator closes. */
+export function closeConnectionsOf(session: Session): void {
+  const { initiatorName } = session;
+  bySession.get(session)?.supersede(IscsiCode.forced, `${initiatorName} is closed by force`);
 }
 
 /** All sessions of a server. */
 export class Sessions {
+  readonly #limits: IscsiLimits;
   readonly #countMax: number;
-  readonly #byTsih = new Map<number, OpenSession>();
-  readonly #byKey = new Map<string, OpenSession>();
+  readonly #byTsih = new Map<number, IscsiSession>();
+  readonly #byKey = new Map<string, IscsiSession>();
   #lastTsih = 0;
 
-  constructor(countMax: number) {
-    this.#countMax = Math.min(countMax, TSIH_MAX);
+  constructor(limits: IscsiLimits) {
+    this.#limits = limits;
+    this.#countMax = Math.min(limits.sessionCountMax, TSIH_MAX);
   }
 
   get count(): number {
     return this.#byTsih.size;
   }
 
+  [Symbol.iterator](): Iterator<IscsiSession> {
+    return this.#byTsih.values();
+  }
+
   /**
    * Opens a session. One with the same initiator, ISID and target is ended first (RFC 7143,
    * "Session Reinstatement"), so `opened` may be called later.
    */
-  open(request: SessionRequest, opened: (result: OpenSession | LoginFailure) => void): void {
+  open(request: SessionRequest, opened: (result: IscsiSession | LoginFailure) => void): void {
     if (request.tsih !== 0) {
       opened(this.#join(request.tsih));
       return;
@@ -69,7 +72,7 @@ export class Sessions {
       return;
     }
     before.whenGone.push(() => this.open(request, opened));
-    before.supersede(IscsiCode.reinstated);
+    before.supersede(IscsiCode.reinstated, `${request.initiatorName} logged in anew`);
   }
 
   /** A further connection for a session: there may be none. */
@@ -79,18 +82,31 @@ export class Sessions {
       : loginFailure(LoginStatus.sessionDoesNotExist, `there is no session with TSIH ${tsih}`);
   }
 
-  #create(request: SessionRequest, key: string): OpenSession | LoginFailure {
+  #create(request: SessionRequest, key: string): IscsiSession | LoginFailure {
     if (this.#byTsih.size >= this.#countMax) {
       return loginFailure(LoginStatus.outOfResources, `${this.#countMax} sessions are open`);
     }
-    const { target, initiatorName, supersede } = request;
+    const { target, initiatorName, isid, userName } = request;
+    if (target?.target.closing === true) {
+      return loginFailure(LoginStatus.targetRemoved, `${target.name} is going away`);
+    }
     // The name as it was sent: the session's may have a number behind it.
-    const transportId = iscsiTransportId(initiatorName, Buffer.from(request.isid, "hex"));
-    const core = target?.openSession({ initiatorName, transportId });
-    const tsih = this.#nextTsih();
-    const session: OpenSession = { tsih, core, key, supersede, whenGone: [], closing: false };
-    this.#byTsih.set(tsih, session);
+    const transportId = iscsiTransportId(initiatorName, Buffer.from(isid, "hex"));
+    const core = target?.target.openSession({
+      initiatorName: target.nameInGroups(initiatorName, request.path),
+      transportId,
+    });
+    const session = new IscsiSession({
+      tsih: this.#nextTsih(),
+      key,
+      names: { initiatorName, isid, targetName: target?.name, userName },
+      core,
+      expCmdSn: request.cmdSn,
+      limits: this.#limits,
+    });
     if (core !== undefined) bySession.set(core, session);
+    session.connections.set(request.connectionId, request.connection);
+    this.#byTsih.set(session.tsih, session);
     if (target !== undefined) this.#byKey.set(key, session);
     return session;
   }
@@ -103,7 +119,7 @@ export class Sessions {
   }
 
   /** Ends a session: its commands are aborted, and who waits is told when they are gone. */
-  close(session: OpenSession, closed: () => void): void {
+  close(session: IscsiSession, closed: () => void): void {
     session.whenGone.unshift(closed);
     if (session.closing) return;
     session.closing = true;
@@ -111,14 +127,18 @@ export class Sessions {
     else session.core.close(() => this.#forget(session));
   }
 
-  #forget(session: OpenSession): void {
+  #forget(session: IscsiSession): void {
     this.#byTsih.delete(session.tsih);
     if (this.#byKey.get(session.key) === session) this.#byKey.delete(session.key);
     for (const gone of session.whenGone.splice(0)) gone();
   }
 }
 
-/** An initiator port is a name and an ISID; the session is between it and a target. */
-function keyOf({ initiatorName, isid, target }: SessionRequest): string {
-  return `${initiatorName.toLowerCase()},i,0x${isid},t,${target?.name ?? ""}`;
+/**
+ * An initiator port is a name and an ISID, a target port a name and a portal group tag; the
+ * session is between them (RFC 7143, "I_T Nexus").
+ */
+function keyOf({ initiatorName, isid, target, targetPortalGroupTag }: SessionRequest): string {
+  const targetPort = `${target?.name ?? ""},t,${targetPortalGroupTag}`;
+  return `${initiatorName.toLowerCase()},i,0x${isid} ${targetPort}`;
 }

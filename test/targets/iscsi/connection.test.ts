@@ -105,11 +105,16 @@ describe("limits and the end", () => {
     server.disk.holdExecution = true;
     initiator.send(initiator.read(0, 1));
     const closed = server.server.close();
+    const [request] = initiator.receive();
+    expect(request?.fields).toMatchObject({ asyncEvent: 1, parameter3: 2 });
     expect(initiator.transport.ended).toBe(false);
     server.disk.execute();
-    expect(initiator.receive()).toHaveLength(1);
+    expect(initiator.receive().map(({ name }) => name)).toEqual(["SCSI Data-In"]);
+    initiator.send(initiator.logout());
+    expect(initiator.receive().map(({ name }) => name)).toEqual(["Logout Response"]);
     await closed;
     expect(server.server.connectionCount).toBe(0);
+    expect(server.timerCount).toBe(0);
     expect(server.core.targets.size).toBe(0);
   });
 
@@ -117,8 +122,26 @@ describe("limits and the end", () => {
     const { server, initiator } = openSession(R2T_KEYS);
     initiator.send(initiator.write(0, 1));
     const closed = server.server.close();
+    initiator.receive();
     server.advance(2_000);
+    const [notice] = initiator.receive();
+    expect(notice?.fields).toMatchObject({ asyncEvent: 2, parameter1: 0, parameter2: 2 });
     await closed;
     expect(server.disk.bufferCount).toBe(0);
+    expect(server.timerCount).toBe(0);
+  });
+
+  test("an initiator that takes nothing of what it asked for is given up", () => {
+    const { server, initiator } = openSession();
+    initiator.transport.queuedLength = 20_000_000;
+    initiator.send(initiator.nop());
+    server.advance(60_000);
+    initiator.transport.queuedLength = 19_000_000;
+    server.advance(60_000);
+    expect(initiator.transport.ended).toBe(false);
+    server.advance(30_000);
+    expect(initiator.transport.ended).toBe(true);
+    expect(server.codes).toContain("ISCSI_SILENT");
+    expect(server.server.statistics.silentConnections).toBe(1);
   });
 });

@@ -283,7 +283,7 @@ describe("what the administrator takes away", () => {
     });
     await Promise.resolve();
     expect([gone, initiator.transport.closed]).toEqual([true, true]);
-    expect([...server.server.targetNames()]).toEqual([]);
+    expect(server.server.exports).toEqual([]);
     const late = server.connect();
     late.send(late.login(TO_FULL_FEATURE, IDENTITY));
     // Target not found (RFC 7143, "Status-Class and Status-Detail").

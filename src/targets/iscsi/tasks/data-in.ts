@@ -10,13 +10,31 @@ const response = ScsiResponse.view();
 /** Sense data behind their two bytes of length. */
 const senseSegment = new Uint8Array(2 + 252);
 
+/** The command is over: its response goes into the batch. */
+export function sendResponse(task: Task, command: Command): void {
+  const { phase } = task;
+  const { session } = phase;
+  session.endTask(task);
+  if (task.staging !== undefined) phase.staging.take(task);
+  let lent = false;
+  const delivered = !command.aborted || task.terminated;
+  if (task.terminated && task.failure !== undefined) {
+    command.setSense(task.failure);
+    command.residual = task.writeLength;
+  }
+  if (delivered) lent = sendResult(phase, task, command);
+  session.recycle(task);
+  if (lent) phase.writer.borrow(command);
+  else command.responseSent(delivered);
+}
+
 /**
  * Sends what a command has to say: its data-in, and its status in the last Data-In or in a SCSI
  * Response.
  *
  * @returns whether the command's data are lent to the writer
  */
-export function sendResult(phase: FullFeature, task: Task, command: Command): boolean {
+function sendResult(phase: FullFeature, task: Task, command: Command): boolean {
   const length = Math.min(command.responseLength, command.data.length, task.readLength);
   if (length === 0) {
     sendStatus(phase, task, command);

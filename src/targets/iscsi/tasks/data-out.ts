@@ -14,8 +14,8 @@ const R2T_MASK = 0xffff;
 /** A Data-Out: where its data go, or why they go nowhere. */
 export function receiveDataOut(phase: FullFeature, bytes: Uint8Array, at: number): Sink {
   const pdu = request.at(at, bytes);
-  const task = phase.tasks.get(pdu.initiatorTaskTag);
-  if (task === undefined) {
+  const task = phase.session.tasks.get(pdu.initiatorTaskTag);
+  if (task?.phase !== phase) {
     // The task was aborted or failed early; its initiator may not know yet.
     return Sink.discard;
   }
@@ -97,7 +97,7 @@ export function storeDataOut(
 ): void {
   if (task.complete) return;
   const start = task.received + position;
-  const into = task.data ?? task.staging ?? phase.stage(task);
+  const into = task.data ?? task.staging ?? phase.staging.give(task);
   // What the command has no use for is residual, and swallowed.
   const count = Math.min(length, into.length - start);
   if (count > 0) into.set(bytes.subarray(offset, offset + count), start);
@@ -129,7 +129,7 @@ export function bufferReady(phase: FullFeature, task: Task, data: Uint8Array): v
   const { staging } = task;
   if (staging !== undefined) {
     data.set(staging.length > data.length ? staging.subarray(0, data.length) : staging);
-    phase.unstage(task);
+    phase.staging.take(task);
   }
   continueDataOut(phase, task);
 }
@@ -172,4 +172,5 @@ function sendR2t(phase: FullFeature, task: Task, length: number): void {
   pdu.bufferOffset = task.r2tOffset;
   pdu.desiredDataTransferLength = length;
   phase.writer.add();
+  phase.counts.r2ts++;
 }

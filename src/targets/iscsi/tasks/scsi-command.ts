@@ -45,7 +45,7 @@ export function receiveScsiCommand(
 ): Sink {
   const pdu = request.at(at, bytes);
   const tag = pdu.initiatorTaskTag;
-  if (phase.tasks.has(tag)) {
+  if (phase.session.tasks.has(tag)) {
     phase.rejectRequest(RejectReason.invalidPduField, "its task tag is in use", bytes, at);
     return Sink.discard;
   }
@@ -87,7 +87,7 @@ function violation(phase: FullFeature, dataLength: number): string | undefined {
 
 function begin(phase: FullFeature, bytes: Uint8Array, at: number, tag: number): Task {
   const { read, write, expectedDataTransferLength: expected } = request;
-  const task = phase.newTask(tag, request.immediate);
+  const task = phase.session.newTask(phase, tag, request.immediate);
   const command = phase.coreSession.command();
   task.command = command;
   for (let i = 0; i < 8; i++) task.lun[i] = bytes[at + LUN_OFFSET + i] as number;

@@ -31,7 +31,7 @@ const FUNCTIONS: { readonly [code: number]: number | undefined } = {
   [Function.clearTaskSet]: SCST_CLEAR_TASK_SET,
   [Function.logicalUnitReset]: SCST_LUN_RESET,
   [Function.targetWarmReset]: SCST_TARGET_RESET,
-  // As SCST does it: connections stay.
+  // The same to the core; afterwards all connections to the target are closed.
   [Function.targetColdReset]: SCST_TARGET_RESET,
 };
 
@@ -48,6 +48,8 @@ export interface PendingFunction {
   readonly phase: FullFeature;
   readonly initiatorTaskTag: number;
   readonly immediate: boolean;
+  /** TARGET COLD RESET (RFC 7143, "Function"): all sessions of the target end. */
+  readonly cold: boolean;
 }
 
 export function receiveTaskManagement(phase: FullFeature, bytes: Uint8Array, at: number): void {
@@ -57,12 +59,18 @@ export function receiveTaskManagement(phase: FullFeature, bytes: Uint8Array, at:
     return;
   }
   const { initiatorTaskTag, immediate } = pdu;
-  const pending: PendingFunction = { phase, initiatorTaskTag, immediate };
   const code = pdu.taskManagementFunction;
+  const cold = code === Function.targetColdReset;
+  const pending: PendingFunction = { phase, initiatorTaskTag, immediate, cold };
   const coreFunction = FUNCTIONS[code];
   if (coreFunction === undefined) {
     const reassign = code === Function.taskReassign;
     answer(pending, reassign ? Code.reassignNotSupported : Code.functionRejected);
+    return;
+  }
+  if (code === Function.abortTask && skipAwaited(phase)) {
+    answer(pending, Code.functionComplete);
+    phase.session.releaseHeld();
     return;
   }
   phase.coreSession.taskManagement({
@@ -73,14 +81,28 @@ export function receiveTaskManagement(phase: FullFeature, bytes: Uint8Array, at:
   });
 }
 
+/**
+ * RFC 7143, "Function": ABORT TASK, overtaking a command that is still to come, makes its RefCmdSN
+ * count as received.
+ */
+function skipAwaited({ session }: FullFeature): boolean {
+  const { referencedTaskTag, refCmdSn, cmdSn } = request;
+  if (session.tasks.has(referencedTaskTag)) return false;
+  if (!session.window.isAwaited(refCmdSn, cmdSn)) return false;
+  session.held.take(refCmdSn);
+  session.window.skip(refCmdSn);
+  return true;
+}
+
 /** The core has carried a function out. */
 export function taskManagementDone({ transport, status }: CoreRequest): void {
   const pending = transport as PendingFunction;
   answer(pending, RESPONSES[status ?? TASK_MANAGEMENT_STATUS.FAILED] ?? Code.functionRejected);
 }
 
-function answer({ phase, initiatorTaskTag, immediate }: PendingFunction, code: Code): void {
-  if (!immediate) phase.window.over();
+function answer(pending: PendingFunction, code: Code): void {
+  const { phase, initiatorTaskTag, immediate, cold } = pending;
+  if (!immediate) phase.session.window.over();
   const pdu = response.at(phase.writer.begin(), phase.writer.bytes);
   pdu.opcode = Opcode.taskManagementResponse;
   pdu.final = true;
@@ -88,4 +110,5 @@ function answer({ phase, initiatorTaskTag, immediate }: PendingFunction, code: C
   pdu.initiatorTaskTag = initiatorTaskTag;
   phase.number(pdu, true);
   phase.writer.add();
+  if (cold && code === Code.functionComplete) phase.host.coldReset();
 }

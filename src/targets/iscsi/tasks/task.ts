@@ -2,9 +2,10 @@ import type { Command } from "../../../core/command.ts";
 import type { SenseCondition } from "../../../protocol/scsi/sense.ts";
 import type { FullFeature } from "../full-feature.ts";
 
-/** A SCSI command under way on a connection. Connections keep a pool of them. */
+/** A SCSI command under way. Sessions keep a pool of them. */
 export class Task {
-  readonly phase: FullFeature;
+  /** The connection that it is allegiant to (RFC 7143, "Connection Allegiance"). */
+  phase: FullFeature;
   /** Tells one use of the object from the next, and goes into Target Transfer Tags. */
   serial = 0;
   command: Command | undefined = undefined;

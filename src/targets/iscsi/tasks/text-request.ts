@@ -18,7 +18,7 @@ const response = TextResponse.view();
 const NO_TEXT = new Uint8Array(0);
 
 /** Answers the keys of one text: pairs, or why the exchange can't go on. */
-export type TextAnswerer = (pairs: readonly TextPair[]) => TextPair[] | string;
+export type TextAnswerer = (phase: FullFeature, pairs: readonly TextPair[]) => TextPair[] | string;
 
 /**
  * The text exchange of a connection, of which there is one at a time: texts that continue in
@@ -86,7 +86,7 @@ export class TextExchange {
     try {
       const pairs = decodeText(this.#received, phase.host.limits);
       this.#received = NO_TEXT;
-      const answer = this.#answerer(pairs);
+      const answer = this.#answerer(phase, pairs);
       return typeof answer === "string" ? answer : encodeText(answer);
     } catch (error) {
       if (error instanceof ProtocolError) return error.message;

@@ -2,8 +2,8 @@ import type { Transport, TransportEvents } from "../../../../src/targets/iscsi/t
 
 /** A socket without a network: what the connection writes is kept, in order. */
 export class FakeTransport implements Transport {
-  readonly localAddress = "192.0.2.1:3260";
-  readonly remoteAddress = "192.0.2.9:50000";
+  readonly localAddress: string;
+  readonly remoteAddress: string;
   events: TransportEvents | undefined;
   /** Writes call back at once, or when `land` is called. */
   holdWrites = false;
@@ -15,6 +15,11 @@ export class FakeTransport implements Transport {
   #chunks: Uint8Array[] = [];
   #corked = 0;
   readonly #callbacks: ((delivered: boolean) => void)[] = [];
+
+  constructor(remoteAddress = "192.0.2.9:50000", localAddress = "192.0.2.1:3260") {
+    this.remoteAddress = remoteAddress;
+    this.localAddress = localAddress;
+  }
 
   cork(): void {
     this.#corked++;

@@ -22,7 +22,8 @@ import {
 } from "../../../../src/protocol/iscsi/index.ts";
 import type { Layout } from "../../../../src/protocol/layout/index.ts";
 import type { IscsiLimits } from "../../../../src/targets/iscsi/limits.ts";
-import { IscsiServer } from "../../../../src/targets/iscsi/server.ts";
+import type { IscsiExport } from "../../../../src/targets/iscsi/exported-target.ts";
+import { IscsiServer, type IscsiServerOptions } from "../../../../src/targets/iscsi/server.ts";
 import type { TransportEvents } from "../../../../src/targets/iscsi/transport.ts";
 import { FakeTransport } from "./fake-transport.ts";
 import { RamDevice } from "./ram-device.ts";
@@ -57,7 +58,10 @@ export class TestServer {
   #now = 0;
   readonly #timers: { at: number; callback: () => void }[] = [];
 
-  constructor(limits: Partial<IscsiLimits> = {}) {
+  constructor(
+    limits: Partial<IscsiLimits> = {},
+    options: IscsiServerOptions & { readonly target?: Partial<IscsiExport> } = {},
+  ) {
     this.core = new Core({
       log: (entry) => this.log.push(entry),
       clock: {
@@ -74,8 +78,9 @@ export class TestServer {
       },
     });
     this.core.addDevice(this.disk);
-    this.server = new IscsiServer(this.core, { limits });
-    this.server.export({ iqn: TARGET, luns: [[0, this.disk]] });
+    const { target, ...server } = options;
+    this.server = new IscsiServer(this.core, { ...server, limits });
+    this.server.export({ iqn: TARGET, luns: [[0, this.disk]], ...target });
   }
 
   /** Lets time go by. */
@@ -100,14 +105,14 @@ export class TestServer {
     return this.log.map(({ code }) => code);
   }
 
-  connect(): TestInitiator {
-    return new TestInitiator(this);
+  connect(transport?: FakeTransport): TestInitiator {
+    return new TestInitiator(this, transport);
   }
 }
 
 /** The initiator's end of a connection, built from bytes. */
 export class TestInitiator {
-  readonly transport = new FakeTransport();
+  readonly transport: FakeTransport;
   cmdSn = 1;
   itt = 1;
   isid = new Uint8Array([0x40, 0, 0, 1, 0, 0]);
@@ -116,7 +121,8 @@ export class TestInitiator {
   chunkLength = Number.MAX_SAFE_INTEGER;
   #rest: Uint8Array = new Uint8Array(0);
 
-  constructor(server: { readonly server: Acceptor }) {
+  constructor(server: { readonly server: Acceptor }, transport = new FakeTransport()) {
+    this.transport = transport;
     this.transport.events = server.server.accept(this.transport);
     if (this.transport.events === undefined) this.transport.closed = true;
   }
