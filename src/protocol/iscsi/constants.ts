@@ -159,5 +159,5 @@ export const ChapAlgorithm = {
 } as const;
 export type ChapAlgorithm = (typeof ChapAlgorithm)[keyof typeof ChapAlgorithm];
 
-/** Bytes of a CHAP challenge or response (RFC 7143, "Challenge Handshake Authentication Protocol"). */
+/** Bytes of a CHAP challenge or response (RFC 7143, "CHAP"). */
 export const CHAP_VALUE_LENGTH_MAX = 1024;

@@ -20,7 +20,7 @@ export interface ChapOptions {
   readonly digests?: readonly ChapDigestName[] | undefined;
 }
 
-/** RFC 7143, "CHAP Considerations": below 96 bits a login is for IPsec only, of which we know nothing. */
+/** RFC 7143, "CHAP Considerations": with less than 96 bits a login would need IPsec. */
 export const CHAP_SECRET_LENGTH_MIN = 12;
 export const CHAP_SECRET_LENGTH_MAX = 255;
 const NAME_LENGTH_MAX = 255;
