@@ -43,7 +43,14 @@ async function run(options: Options): Promise<number> {
     return EXIT_USAGE;
   }
   for (const note of options.notes) tell(note);
-  const target = new FileioTarget(options, tell);
+  let target: FileioTarget;
+  try {
+    target = new FileioTarget(options, tell);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    tell(error.message);
+    return EXIT_USAGE;
+  }
   // Before anybody can know of us: by default Node opens its debugger on SIGUSR1.
   process.on("SIGUSR1", () => refresh(target));
   process.on("SIGUSR2", () => show(target));

@@ -2,6 +2,8 @@ import { parseArgs } from "node:util";
 
 import { type DeviceOptions, UsageError } from "scst-user";
 
+import type { ChapWords } from "./chap.ts";
+
 export interface Options {
   readonly blockSize: number;
   readonly writeThrough: boolean;
@@ -18,6 +20,9 @@ export interface Options {
   readonly iscsi: Address | undefined;
   /** Where Prometheus finds the metrics. */
   readonly metrics: Address | undefined;
+  /** How initiators log in to the target, and for discovery. */
+  readonly chap: ChapWords;
+  readonly discoveryChap: ChapWords;
   readonly devices: readonly NamedPath[];
   /** What was asked for and has no effect here, as sentences. */
   readonly notes: readonly string[];
@@ -59,6 +64,9 @@ Serves files and block devices as SCSI disks: the first is LUN 0, the next LUN 1
       --iscsi[=HOST:PORT]  serve by iSCSI, without a kernel module (127.0.0.1:3260)
       --metrics=[HOST:]PORT
                            metrics for Prometheus at http://HOST:PORT/metrics (on 127.0.0.1)
+      --chap=USER:FILE     initiators log in as USER with the secret in FILE; may be repeated
+      --mutual-chap=USER:FILE     the target proves that it is USER to those that ask
+      --discovery-chap=USER:FILE  the same for discovery; may be repeated
   -v, --version            print the version
   -h, --help               print this
 
@@ -83,6 +91,9 @@ const SPECS = {
   state_dir: { type: "string" },
   iscsi: { type: "string" },
   metrics: { type: "string" },
+  chap: { type: "string", multiple: true },
+  "mutual-chap": { type: "string" },
+  "discovery-chap": { type: "string", multiple: true },
   version: { type: "boolean", short: "v" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -117,6 +128,8 @@ export function parseOptions(words: readonly string[]): Request {
     },
     iscsi: values.iscsi === undefined ? undefined : addressOf(values.iscsi),
     metrics: values.metrics === undefined ? undefined : metricsAddressOf(values.metrics),
+    chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
+    discoveryChap: { users: values["discovery-chap"] ?? [], mutual: undefined },
     devices: devicesOf(positionals),
     notes: notesOn(values),
   };

@@ -14,6 +14,7 @@ import {
   type RegisteredDevice,
 } from "scst-user";
 
+import { chapFrom } from "./chap.ts";
 import type { Address, NamedPath, Options } from "./options.ts";
 
 /** Says something to who runs the program. */
@@ -38,7 +39,11 @@ export class FileioTarget {
       log: (entry) => this.#log(entry),
       ...(stateFolder === undefined ? {} : { stateStore: folderStateStore(stateFolder) }),
     });
-    this.#server = new IscsiServer(this.#core);
+    const { chap, discoveryChap } = options;
+    this.#server = new IscsiServer(this.#core, {
+      chap: chapFrom("--chap", chap, tell),
+      discoveryChap: chapFrom("--discovery-chap", discoveryChap, tell),
+    });
   }
 
   /** For those who look on. */

@@ -35,11 +35,12 @@ export function answerText(context: TextContext, pairs: readonly TextPair[]): Te
  * RFC 7143, "SendTargets": "All" is for discovery sessions, an empty value means the session's
  * own target, and a name that is not there gives no record.
  */
-function sendTargets({ targetName, records }: TextContext, value: string): TextPair[] {
+function sendTargets(context: TextContext, value: string): TextPair[] {
+  const { targetName } = context;
   const discovery = targetName === undefined;
   if (value === "All" ? !discovery : value === "" && discovery) return [["SendTargets", REJECT]];
-  if (value === "All") return records(undefined);
-  return records(value === "" ? targetName : value.toLowerCase());
+  if (value === "All") return context.records(undefined);
+  return context.records(value === "" ? targetName : value.toLowerCase());
 }
 
 /** What there is to be listed, and for whom. */

@@ -6,6 +6,11 @@ export {
   type ChapUser,
 } from "./auth/chap-account.ts";
 export type { ChapDigestName } from "./auth/chap-digest.ts";
+export {
+  type IscsiConfig,
+  iscsiOptionsFromJson,
+  type SecretReader,
+} from "./config/iscsi-config.ts";
 export type { IscsiExport, IscsiGroup, IscsiLuns, IscsiRedirect } from "./exported-target.ts";
 export { ISCSI_LIMITS, type IscsiLimits } from "./limits.ts";
 export type { PortalAddress } from "./portal.ts";

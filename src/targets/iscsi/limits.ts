@@ -1,3 +1,5 @@
+import { UsageError } from "../../protocol/errors.ts";
+
 /** What one iSCSI target server lets its initiators use. Each limit has its own answer. */
 export interface IscsiLimits {
   /** Connections that are open at once; one more is closed at once. */
@@ -56,3 +58,35 @@ export const ISCSI_LIMITS: IscsiLimits = {
   lockoutTimeMs: 60_000,
   drainTimeMsMax: 2_000,
 };
+
+const LENGTH_24_MAX = 0xff_ffff;
+
+/** Where a limit is also the value of a key, the key's range (RFC 7143). The others: 1 and up. */
+const RANGES: { readonly [Name in keyof IscsiLimits]?: readonly [min: number, max: number] } = {
+  dataSegmentLengthMax: [512, LENGTH_24_MAX],
+  firstBurstLengthMax: [512, LENGTH_24_MAX],
+  maxBurstLengthMax: [512, LENGTH_24_MAX],
+  outstandingR2tCountMax: [1, 65_535],
+  sessionCountMax: [1, 65_535],
+  immediateCountMax: [0, 65_535],
+};
+
+/** @throws UsageError ISCSI_LIMITS */
+export function checkLimits(limits: IscsiLimits): void {
+  for (const [name, value] of Object.entries(limits) as [keyof IscsiLimits, number][]) {
+    const [min, max] = RANGES[name] ?? [1, 2 ** 31 - 1];
+    if (Number.isInteger(value) && value >= min && value <= max) continue;
+    throw new UsageError(
+      "ISCSI_LIMITS",
+      `limits.${name} is ${value}: it must be a whole number from ${min} to ${max}`,
+    );
+  }
+  const { firstBurstLengthMax, maxBurstLengthMax } = limits;
+  if (firstBurstLengthMax > maxBurstLengthMax) {
+    throw new UsageError(
+      "ISCSI_LIMITS",
+      `limits.firstBurstLengthMax is ${firstBurstLengthMax}: ` +
+        `it must not exceed maxBurstLengthMax, ${maxBurstLengthMax}`,
+    );
+  }
+}

@@ -5,6 +5,7 @@ import {
   padded,
   putDigest,
 } from "../../protocol/iscsi/index.ts";
+import { dataDigest } from "./data-digest.ts";
 import type { Transport } from "./transport.ts";
 
 /** Payloads up to this length are copied behind their header: one buffer leaves, not many. */
@@ -112,7 +113,7 @@ export class PduWriter {
     const slab = this.#slab;
     for (let i = 0; i < padding; i++) slab.bytes[slab.used + i] = 0;
     if (this.dataDigest && length > 0) {
-      const crc = crc32c(data, offset, offset + length);
+      const crc = dataDigest(data, offset, offset + length);
       const at = slab.used + padding;
       putDigest(slab.bytes, at, crc32c(slab.bytes, slab.used, at, crc));
       slab.used += DIGEST_LENGTH;

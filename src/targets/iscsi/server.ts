@@ -7,9 +7,10 @@ import { ISCSI_PORT } from "../../protocol/iscsi/index.ts";
 import { type ChapOptions, ChapPolicy } from "./auth/chap-account.ts";
 import { Lockout } from "./auth/lockout.ts";
 import { Connection } from "./connection.ts";
+import { loadNativeDigest } from "./data-digest.ts";
 import { IscsiCode } from "./errors.ts";
 import { ExportedTarget, type IscsiExport } from "./exported-target.ts";
-import { ISCSI_LIMITS, type IscsiLimits } from "./limits.ts";
+import { checkLimits, ISCSI_LIMITS, type IscsiLimits } from "./limits.ts";
 import { offersOf } from "./negotiation.ts";
 import { Portal, type PortalAddress } from "./portal.ts";
 import { closeConnectionsOf, Sessions } from "./sessions.ts";
@@ -87,10 +88,11 @@ export class IscsiServer {
   #closing = false;
   #whenEmpty: (() => void) | undefined;
 
-  /** @throws UsageError CHAP_…: what is wrong with users and secrets */
+  /** @throws UsageError ISCSI_LIMITS, CHAP_…: what is wrong with limits, users and secrets */
   constructor(core: Core, options: IscsiServerOptions = {}) {
     this.core = core;
     this.limits = { ...ISCSI_LIMITS, ...options.limits };
+    checkLimits(this.limits);
     this.keepAliveMs = options.keepAliveMs ?? 30_000;
     this.offers = offersOf(this.limits);
     this.sessions = new Sessions(this.limits);
@@ -175,6 +177,7 @@ export class IscsiServer {
         `portal group tag ${tag}: it must be 0 to ${PORTAL_GROUP_TAG_MAX}`,
       );
     }
+    await loadNativeDigest();
     const portal = new Portal(tag, (transport) => this.accept(transport, tag));
     this.#portals.add(portal);
     try {
@@ -219,7 +222,7 @@ export class IscsiServer {
   /** For connections: ends every session of a target, once what was answered has left. */
   coldReset(targetName: string): void {
     const why = `TARGET COLD RESET of ${targetName}`;
-    for (const session of [...this.sessions]) {
+    for (const session of this.sessions) {
       if (session.names.targetName === targetName) session.end(IscsiCode.reset, why);
     }
   }

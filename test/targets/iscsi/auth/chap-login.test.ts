@@ -49,13 +49,13 @@ function responsePairs(challenge: Challenge, secret = USER.secret, name = USER.n
   ];
 }
 
-function server(chap: ChapOptions = ONE_WAY): TestServer {
+function serverWith(chap: ChapOptions = ONE_WAY): TestServer {
   return new TestServer({}, { chap });
 }
 
 describe("a login with CHAP", () => {
   test("one way, from the first PDU to the full feature phase", () => {
-    const target = server();
+    const target = serverWith();
     const initiator = target.connect();
     const transcript = new Transcript(initiator);
     const [first] = transcript.say(
@@ -95,7 +95,7 @@ describe("a login with CHAP", () => {
     ["7", 32],
     ["8", 32],
   ])("mutual, algorithm %s", (algorithm, length) => {
-    const { initiator, challenge } = challenged(server(MUTUAL), algorithm);
+    const { initiator, challenge } = challenged(serverWith(MUTUAL), algorithm);
     expect(challenge.algorithm).toBe(algorithm);
     expect(challenge.bytes).toHaveLength(length);
     const ours = Buffer.from("a challenge of the initiator");
@@ -113,7 +113,7 @@ describe("a login with CHAP", () => {
   });
 
   test("the response in base64", () => {
-    const { initiator, challenge } = challenged(server());
+    const { initiator, challenge } = challenged(serverWith());
     const hex = responsePairs(challenge)[1]?.[1].slice(2) ?? "";
     const { status } = say(initiator, { transit: true }, [
       ["CHAP_N", USER.name],
@@ -123,7 +123,7 @@ describe("a login with CHAP", () => {
   });
 
   test("the initiator's order of algorithms decides, among those that are allowed", () => {
-    const only = server({ users: [USER], digests: ["SHA-256", "SHA1"] });
+    const only = serverWith({ users: [USER], digests: ["SHA-256", "SHA1"] });
     expect(challenged(only, "5,8,6,7").challenge.algorithm).toBe("6");
     const initiator = only.connect();
     say(initiator, {}, [...IDENTITY, ["AuthMethod", "CHAP"]]);
@@ -132,7 +132,7 @@ describe("a login with CHAP", () => {
 
   test("several users, each with a secret of its own", () => {
     const bob = { name: "bob", secret: "bob's secret is his" };
-    const target = server({ users: [USER, bob] });
+    const target = serverWith({ users: [USER, bob] });
     const first = challenged(target);
     const pairs = responsePairs(first.challenge, bob.secret, bob.name);
     expect(say(first.initiator, { transit: true }, pairs).status).toBe("0");
@@ -142,7 +142,7 @@ describe("a login with CHAP", () => {
   });
 
   test("a challenge is never the same, and an old response is of no use", () => {
-    const target = server();
+    const target = serverWith();
     const seen = new Set<string>();
     for (let i = 0; i < 20; i++) {
       seen.add(Buffer.from(challenged(target).challenge.bytes).toString("hex"));
@@ -163,7 +163,7 @@ describe("CHAP fails with 0201", () => {
     ["a name in another case", USER.secret, "Alice"],
     ["no name", USER.secret, ""],
   ])("%s", async (_what, secret, name) => {
-    const target = server();
+    const target = serverWith();
     const { initiator, challenge } = challenged(target);
     const pairs = responsePairs(challenge, secret, name);
     expect(say(initiator, { transit: true }, pairs).status).toBe("201");
@@ -174,7 +174,7 @@ describe("CHAP fails with 0201", () => {
   });
 
   test("a response of the wrong length", () => {
-    const { initiator, challenge } = challenged(server(), "7");
+    const { initiator, challenge } = challenged(serverWith(), "7");
     const short = responseTo("5", challenge.identifier, USER.secret, challenge.bytes);
     const pairs: Pairs = [
       ["CHAP_N", USER.name],
@@ -184,7 +184,7 @@ describe("CHAP fails with 0201", () => {
   });
 
   test("our own challenge comes back as theirs", () => {
-    const { initiator, challenge } = challenged(server(MUTUAL));
+    const { initiator, challenge } = challenged(serverWith(MUTUAL));
     const { status, keys } = say(initiator, { transit: true }, [
       ...responsePairs(challenge),
       ["CHAP_I", String(challenge.identifier)],
@@ -195,7 +195,7 @@ describe("CHAP fails with 0201", () => {
   });
 
   test("reflection: the target's answer on one connection, sent to it on another", () => {
-    const target = server(MUTUAL);
+    const target = serverWith(MUTUAL);
     const victim = challenged(target);
     // The attacker knows a user's secret and has the target answer the victim's challenge.
     const oracle = challenged(target);
@@ -213,7 +213,7 @@ describe("CHAP fails with 0201", () => {
   });
 
   test("mutual CHAP is asked for and there is none", () => {
-    const { initiator, challenge } = challenged(server(ONE_WAY));
+    const { initiator, challenge } = challenged(serverWith(ONE_WAY));
     const { status } = say(initiator, { transit: true }, [
       ...responsePairs(challenge),
       ["CHAP_I", "1"],
@@ -230,18 +230,18 @@ describe("without CHAP, where it is required, 0201", () => {
     ["without AuthMethod", { transit: true }, []],
     ["to the full feature phase at once", { nextStage: 3, transit: true }, []],
   ] as const)("%s", (_what, values, pairs) => {
-    const initiator = server().connect();
+    const initiator = serverWith().connect();
     expect(say(initiator, values, [...IDENTITY, ...pairs]).status).toBe("201");
   });
 
   test("in the middle of the exchange, by going on to the operational stage", () => {
-    const { initiator } = challenged(server());
+    const { initiator } = challenged(serverWith());
     const values = { currentStage: 1, nextStage: 3, transit: true };
     expect(say(initiator, values, []).status).toBe("201");
   });
 
   test("T before the end of the exchange is answered without T", () => {
-    const { initiator } = challenged(server());
+    const { initiator } = challenged(serverWith());
     const { status, pdu } = say(initiator, { transit: true, nextStage: 3 }, []);
     expect(status).toBe("0");
     expect(pdu?.fields["transit"]).toBe(false);
@@ -265,7 +265,7 @@ describe("an exchange out of order ends the login", () => {
       "200",
     ],
   ])("%s", (_what, pairs, status) => {
-    const initiator = server().connect();
+    const initiator = serverWith().connect();
     say(initiator, {}, [...IDENTITY, ["AuthMethod", "CHAP"]]);
     expect(say(initiator, {}, pairs).status).toBe(status);
   });
@@ -292,7 +292,7 @@ describe("an exchange out of order ends the login", () => {
       "200",
     ],
   ])("%s", (_what, pairs, status) => {
-    const { initiator } = challenged(server());
+    const { initiator } = challenged(serverWith());
     expect(say(initiator, {}, pairs).status).toBe(status);
   });
 
@@ -301,7 +301,7 @@ describe("an exchange out of order ends the login", () => {
     ["an empty challenge", "1", "0x"],
     ["a challenge of 1,025 bytes", "1", `0x${"00".repeat(1025)}`],
   ])("%s", (_what, identifier, text) => {
-    const { initiator, challenge } = challenged(server(MUTUAL));
+    const { initiator, challenge } = challenged(serverWith(MUTUAL));
     const { status } = say(initiator, {}, [
       ...responsePairs(challenge),
       ["CHAP_I", identifier],
@@ -389,7 +389,7 @@ describe("guessing", () => {
 
 describe("secrets", () => {
   test("are in no log line and in no inspection", () => {
-    const target = server(MUTUAL);
+    const target = serverWith(MUTUAL);
     const good = challenged(target);
     say(good.initiator, { transit: true }, responsePairs(good.challenge));
     const bad = challenged(target);
@@ -414,7 +414,7 @@ describe("secrets", () => {
   ])("%s are refused", (_what, chap, code) => {
     let message = "";
     try {
-      server(chap);
+      serverWith(chap);
     } catch (error) {
       expect(error).toMatchObject({ code });
       message = String(error);
@@ -424,6 +424,6 @@ describe("secrets", () => {
   });
 
   test.each([12, 255])("of %d bytes are taken", (length) => {
-    expect(() => server({ users: [{ name: "a", secret: "x".repeat(length) }] })).not.toThrow();
+    expect(() => serverWith({ users: [{ name: "a", secret: "x".repeat(length) }] })).not.toThrow();
   });
 });
