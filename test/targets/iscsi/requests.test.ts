@@ -47,6 +47,61 @@ describe("other requests", () => {
     expect(server.disk.bufferCount).toBe(0);
   });
 
+  test("ABORT TASK of a command that is still to come makes it count as received", () => {
+    const { server, initiator, transcript } = openSession();
+    const next = initiator.cmdSn;
+    // The one before it is missing, so that it is held.
+    transcript.say(initiator.read(0, 1, { cmdSn: next + 1, initiatorTaskTag: 77 }));
+    initiator.cmdSn = next + 2;
+    const abort = { referencedTaskTag: 77, refCmdSn: next + 1 };
+    transcript.say(initiator.taskManagement(1, abort));
+    transcript.say(initiator.nop({ cmdSn: next }));
+    // It has been overtaken altogether.
+    transcript.say(initiator.taskManagement(1, { referencedTaskTag: 78, refCmdSn: next + 2 }));
+    initiator.cmdSn = next + 3;
+    transcript.say(initiator.taskManagement(1, { referencedTaskTag: 78, refCmdSn: next + 2 }));
+    transcript.say(initiator.read(0, 1, { cmdSn: next + 2, initiatorTaskTag: 78 }));
+    transcript.say(initiator.nop({ cmdSn: next + 3 }));
+    expect(transcript.text).toMatchInlineSnapshot(`
+      "
+      > SCSI Command: itt=77 final read attribute=1 expected=512 cmdSn=3 cdb=280000000000000001
+      > Task Management: immediate itt=3 final function=1 reference=77 cmdSn=4 refCmdSn=3
+      < Task Management Response: itt=3 final stat=3 exp=2 max=129
+      > NOP-Out: itt=4 final ttt=none cmdSn=2
+      < NOP-In: itt=4 final ttt=none stat=4 exp=4 max=131
+      > Task Management: immediate itt=5 final function=1 reference=78 cmdSn=5 refCmdSn=4
+      < Task Management Response: itt=5 final stat=5 exp=5 max=132
+      > Task Management: immediate itt=6 final function=1 reference=78 cmdSn=5 refCmdSn=4
+      < Task Management Response: itt=6 final response=1 stat=6 exp=5 max=132
+      > SCSI Command: itt=78 final read attribute=1 expected=512 cmdSn=4 cdb=280000000000000001
+      > NOP-Out: itt=8 final ttt=none cmdSn=5
+      < NOP-In: itt=8 final ttt=none stat=7 exp=6 max=133
+      "
+    `);
+    expect(server.disk.bufferCount).toBe(0);
+  });
+
+  test("TARGET COLD RESET ends all sessions of the target once it is answered", async () => {
+    const { server, initiator } = openSession();
+    const other = server.connect();
+    other.isid = new Uint8Array([0x40, 0, 0, 2, 0, 0]);
+    other.logIn();
+    const discovery = server.connect();
+    discovery.logIn({ SessionType: "Discovery" });
+    initiator.send(initiator.taskManagement(7));
+    expect(initiator.receive().map(({ name, fields }) => [name, fields["response"]])).toEqual([
+      ["Task Management Function Response", 0],
+    ]);
+    expect([initiator, other, discovery].map(({ transport }) => transport.ended)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    await Promise.resolve();
+    expect(server.server.sessionCount).toBe(1);
+    expect(server.codes).toContain("ISCSI_TARGET_COLD_RESET");
+  });
+
   test("another initiator's reset, with TAS: TASK ABORTED", () => {
     const { server, initiator, transcript } = openSession();
     server.disk.taskAbortedStatus = true;
