@@ -184,6 +184,8 @@ export class Login {
     const isFirst = ([key]: TextPair) => FIRST_KEYS.includes(key);
     const isChap = ([key]: TextPair) => CHAP_KEYS.some((name) => name === key);
     const others = pairs.filter((pair) => !isFirst(pair) && !isChap(pair));
+    const late = this.#admitted === undefined ? undefined : pairs.find(isFirst);
+    if (late !== undefined) return wrong(`${late[0]} belongs to the first text of a login`);
     return (
       this.#readKeys(pairs.filter(isFirst), phase, answers) ??
       this.#identify() ??

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { encodeText, Opcode } from "../../../src/protocol/iscsi/index.ts";
 import { INITIATOR, pattern, TARGET, type TestInitiator, TestServer } from "./support/initiator.ts";
+import { TARGET_USER, USER } from "./support/chap-client.ts";
 import { RamDevice } from "./support/ram-device.ts";
 
 const PDU_COUNT = 10_000;
@@ -81,6 +82,31 @@ function loginPdu(initiator: TestInitiator, pick: Random): Uint8Array {
   return initiator.loginBytes(values, encodeText(keys.slice(pick(3), 1 + pick(5))));
 }
 
+/** A step of a login with CHAP, by somebody who knows all of it but the secret. */
+function chapPdu(initiator: TestInitiator, pick: Random): Uint8Array {
+  const values = { transit: pick(2) === 0, currentStage: pick(8) === 0 ? 1 : 0, nextStage: 1 };
+  const challenge = `0x${"5a".repeat(1 + pick(40))}`;
+  const steps: [string, string][][] = [
+    [
+      ["InitiatorName", INITIATOR],
+      ["TargetName", TARGET],
+      ["AuthMethod", pick(4) === 0 ? "None" : "CHAP"],
+    ],
+    [["CHAP_A", ["5", "8,7", "9,6", ""][pick(4)] as string]],
+    [
+      ["CHAP_N", pick(2) === 0 ? USER.name : "nobody"],
+      ["CHAP_R", challenge],
+      ["CHAP_I", String(pick(300))],
+      ["CHAP_C", challenge],
+    ],
+  ];
+  const { itt } = initiator;
+  initiator.itt++;
+  // Mostly in their order, or few would get far.
+  const pairs = steps[pick(6) === 0 ? pick(3) : (itt - 1) % 3] ?? [];
+  return initiator.loginBytes(values, encodeText(pairs));
+}
+
 /** A client that must not notice anything of its neighbour. */
 class GoodClient {
   readonly #initiator: TestInitiator;
@@ -121,13 +147,15 @@ const TIMEOUT_MS = 180_000;
 describe(`${PDU_COUNT} PDUs`, () => {
   test.each([
     ["at login", 1, false],
+    ["at login with CHAP", 4, false],
     ["in the full feature phase", 2, true],
     ["in the full feature phase, with digests", 3, true],
   ])("random and mutated %s", { timeout: TIMEOUT_MS }, async (_what, seed, loggedIn) => {
-    const server = new TestServer();
+    const chap = seed === 4 ? { users: [USER], mutual: TARGET_USER } : undefined;
+    const server = new TestServer({ authenticationFailureCountMax: PDU_COUNT }, { chap });
     const disk = new RamDevice("good");
     server.core.addDevice(disk);
-    server.server.export({ iqn: GOOD_TARGET, luns: [[0, disk]] });
+    server.server.export({ iqn: GOOD_TARGET, luns: [[0, disk]], chap: false });
     const good = new GoodClient(server, disk);
     const pick = random(seed);
     let initiator: TestInitiator | undefined;
@@ -140,7 +168,8 @@ describe(`${PDU_COUNT} PDUs`, () => {
         if (loggedIn) initiator.logIn(seed === 3 ? { DataDigest: "CRC32C" } : {});
         initiator.chunkLength = [40, 100, 1000, 100_000][pick(4)] as number;
       }
-      initiator.send(fuzzed(initiator, pick, loggedIn));
+      const login = chap === undefined ? loginPdu : chapPdu;
+      initiator.send(fuzzed(initiator, pick, loggedIn ? goodPdu : login));
       initiator.transport.take();
       server.disk.holdBuffers = pick(8) === 0;
       server.disk.holdExecution = pick(8) === 0;
@@ -155,6 +184,11 @@ describe(`${PDU_COUNT} PDUs`, () => {
 
     expect(server.log.filter(({ level }) => level === "error")).toEqual([]);
     expect(connectionCount).toBeGreaterThan(10);
+    if (chap !== undefined) {
+      const { logins, authenticationFailures } = server.server.statistics;
+      expect(logins).toBe(1);
+      expect(authenticationFailures).toBeGreaterThan(100);
+    }
     good.work();
     expect(server.server.sessionCount).toBe(1);
     expect(server.server.connectionCount).toBe(1);
@@ -166,10 +200,10 @@ describe(`${PDU_COUNT} PDUs`, () => {
   });
 });
 
-function fuzzed(initiator: TestInitiator, pick: Random, loggedIn: boolean): Uint8Array {
+function fuzzed(initiator: TestInitiator, pick: Random, good: typeof goodPdu): Uint8Array {
   const kind = pick(10);
   if (kind === 0) return randomPdu(pick);
-  if (!loggedIn) return mutate(loginPdu(initiator, pick), pick);
-  const pdu = goodPdu(initiator, pick);
-  return kind < 4 ? mutate(pdu, pick) : pdu;
+  const pdu = good(initiator, pick);
+  // The steps of CHAP only come off in their order, so most of them have to be whole.
+  return kind < 4 || good === loginPdu ? mutate(pdu, pick) : pdu;
 }
