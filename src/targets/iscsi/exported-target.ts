@@ -51,7 +51,7 @@ const NAME = /^(?:iqn\.\d{4}-\d{2}\.[a-z0-9.:-]+|(?:eui|naa)\.[0-9a-f]+)$/;
 const ALIAS_LENGTH_MAX = 255;
 
 /** @throws UsageError ISCSI_NAME */
-export function checkTargetName(iqn: string): void {
+function checkTargetName(iqn: string): void {
   if (iqn.length <= ISCSI_NAME_LENGTH_MAX && NAME.test(iqn)) return;
   throw new UsageError(
     "ISCSI_NAME",
