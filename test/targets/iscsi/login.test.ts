@@ -77,6 +77,37 @@ describe("a login", () => {
     expect(initiator.receive()[0]?.fields).toMatchObject({ transit: true, status: 0, tsih: 1 });
   });
 
+  test("with an answer that is longer than a PDU", () => {
+    const server = new TestServer({ keyCountMax: 200, textLengthMax: 40_000 });
+    const initiator = server.connect();
+    const keys = Array.from({ length: 150 }, (_, i) => [`X-${"y".repeat(50)}.${i}`, "1"] as const);
+    const bytes = encodeText([...IDENTITY, ...keys]);
+    const half = { currentStage: 1, continues: true };
+    initiator.send(initiator.loginBytes(half, bytes.subarray(0, 8000)));
+    initiator.send(initiator.loginBytes(TO_FULL_FEATURE, bytes.subarray(8000)));
+    const [empty, first] = initiator.receive();
+    expect(empty?.fields).toMatchObject({ status: 0, dataSegmentLength: 0 });
+    expect(first?.fields).toMatchObject({ continues: true, transit: false, tsih: 0 });
+    expect(first?.data).toHaveLength(8192);
+    expect(server.server.sessionCount).toBe(0);
+    initiator.send(initiator.login(TO_FULL_FEATURE, []));
+    const [second] = initiator.receive();
+    expect(second?.fields).toMatchObject({ continues: false, transit: true, tsih: 1 });
+    const text = Buffer.concat([first, second].map((pdu) => pdu?.data ?? new Uint8Array(0)));
+    const answers = decodeText(text, { keyCountMax: 999 });
+    expect(answers.filter(([, value]) => value === "NotUnderstood")).toHaveLength(150);
+  });
+
+  test("text in the middle of an answer ends it", () => {
+    const server = new TestServer({ keyCountMax: 300, textLengthMax: 40_000 });
+    const initiator = server.connect();
+    const keys = Array.from({ length: 250 }, (_, i) => [`X-${"y".repeat(20)}.${i}`, "1"] as const);
+    initiator.send(initiator.login(TO_FULL_FEATURE, [...IDENTITY, ...keys]));
+    expect(initiator.receive()[0]?.fields["continues"]).toBe(true);
+    initiator.send(initiator.login(TO_FULL_FEATURE, [["X-more", "1"]]));
+    expect(statusOf(initiator)).toBe("200");
+  });
+
   test("the name of a target is found in any case", () => {
     const server = new TestServer();
     const initiator = server.connect();
@@ -107,6 +138,7 @@ describe("a login is refused", () => {
     ["to a stage behind", { transit: true, currentStage: 1, nextStage: 0 }, both, "200"],
     ["with C and T", { ...TO_FULL_FEATURE, continues: true }, both, "200"],
     ["of a later version", { ...TO_FULL_FEATURE, versionMin: 1 }, both, "205"],
+    ["with a target that is named late", { currentStage: 1 }, [IDENTITY[0]], "207"],
     ["for a session that is not there", { ...TO_FULL_FEATURE, tsih: 9 }, both, "20a"],
   ] as const)("%s", (_what, values, pairs, status) => {
     const server = new TestServer();
