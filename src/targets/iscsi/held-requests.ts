@@ -77,9 +77,4 @@ export class HeldRequests {
     for (const { header, data } of entry.pdus) this.#length -= header.length + data.length;
     return entry;
   }
-
-  /** What came by this connection is of no use any more. */
-  dropOf(by: Replayer): void {
-    for (const [cmdSn, request] of this.#byCmdSn) if (request.by === by) this.take(cmdSn);
-  }
 }

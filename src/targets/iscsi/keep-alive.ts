@@ -17,6 +17,7 @@ export interface KeepAliveOptions {
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
   #timer: Timer | undefined;
+  #stopped = false;
   #heard = false;
   #asked = false;
   #queuedLength = 0;
@@ -32,11 +33,13 @@ export class KeepAlive {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
   #wait(): void {
+    if (this.#stopped) return;
     const { clock, intervalMs } = this.#options;
     this.#timer = clock.after(intervalMs, () => this.#look());
   }

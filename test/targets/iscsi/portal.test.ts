@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
+import { networkInterfaces } from "node:os";
 import { afterEach, describe, expect, test } from "vitest";
 import { Core } from "../../../src/core/core.ts";
 import { IscsiServer } from "../../../src/targets/iscsi/server.ts";
@@ -12,14 +13,20 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-async function listening(): Promise<{ server: IscsiServer; disk: RamDevice; port: number }> {
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === "::1"),
+);
+
+async function listening(
+  host = "127.0.0.1",
+): Promise<{ server: IscsiServer; disk: RamDevice; port: number }> {
   const core = new Core();
   const disk = new RamDevice("disk");
   core.addDevice(disk);
   const server = new IscsiServer(core);
   servers.push(server);
   server.export({ iqn: TARGET, luns: [[0, disk]] });
-  const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = await server.listen({ host, port: 0 });
   return { server, disk, port };
 }
 
@@ -88,6 +95,26 @@ describe("over TCP", () => {
     await expect(server.listen({ host: "127.0.0.1", port: 0 })).rejects.toMatchObject({
       code: "ISCSI_CLOSED",
     });
+  });
+
+  test.skipIf(!hasIpv6).each([
+    ["::1", "::1", "[::1]"],
+    ["::", "::1", "[::1]"],
+    ["::", "127.0.0.1", "127.0.0.1"],
+  ])("at %s, discovered by %s: TargetAddress=%s", async (host, by, named) => {
+    const { port } = await listening(host);
+    const initiator = maker();
+    const socket = connect(port, by);
+    const login = initiator.login({ transit: true, currentStage: 1, nextStage: 3 }, [
+      ["InitiatorName", "iqn.2026-01.org.example:i"],
+      ["SessionType", "Discovery"],
+    ]);
+    socket.write(login);
+    await once(socket, "data");
+    socket.write(initiator.text([["SendTargets", "All"]]));
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer.subarray(48).toString()).toContain(`TargetAddress=${named}:${port},1\0`);
+    socket.destroy();
   });
 
   test("a port that is taken", async () => {
