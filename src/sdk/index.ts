@@ -10,7 +10,7 @@ export { type Disk, disk, type DiskOptions } from "./devices/disk/disk.ts";
 export * from "./handler.ts";
 export { Arena, type ArenaSegment, type ArenaSource, type Block } from "./memory/arena.ts";
 export * from "./outcome.ts";
-export type { BlockStore } from "./storage/block-store.ts";
+export type { BlockStore, Extent, WriteZeroesOptions } from "./storage/block-store.ts";
 export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file-store.ts";
 export { type FolderStateStore, folderStateStore } from "./storage/folder-state-store.ts";
 export { memoryStore, type MemoryStoreOptions } from "./storage/memory-store.ts";
