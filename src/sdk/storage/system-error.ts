@@ -34,11 +34,25 @@ export function beyondEnd(verb: string, name: string, offset: number, length: nu
   );
 }
 
+/** What a file store says where somebody has made the file smaller than the store is. */
+export function cutShort(verb: string, name: string, end: number): SystemError {
+  return new SystemError(
+    "EIO",
+    ERRNO.EIO,
+    `${verb} of ${name}: EIO, it has been cut to ${end} bytes`,
+  );
+}
+
 /** What every store says of a write that it must refuse. */
-export function readOnlyStore(name: string, offset: number, length: number): SystemError {
+export function readOnlyStore(
+  name: string,
+  offset: number,
+  length: number,
+  verb = "write",
+): SystemError {
   return new SystemError(
     "EROFS",
     ERRNO.EROFS,
-    `${access("write", name, offset, length)}: EROFS, it is read-only`,
+    `${access(verb, name, offset, length)}: EROFS, it is read-only`,
   );
 }
