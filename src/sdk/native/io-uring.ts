@@ -71,7 +71,11 @@ export class IoUring {
     this.#ring = ring;
     this.#poll = libc.whenReadable(ring.eventFd, () => this.#readable());
     this.#poll.hold(false);
-    process.on("exit", () => this.#drain());
+    process.on("exit", () => {
+      // Else the event loop's own end calls into JavaScript, which is over, and aborts.
+      this.#poll.stop();
+      this.#drain();
+    });
   }
 
   /** Fills `buffer` from `offset` of the file. `done` gets how many bytes, or a negative errno. */

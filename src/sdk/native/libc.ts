@@ -52,7 +52,8 @@ export interface Libc {
 export interface Poll {
   /** Whether it keeps the process alive. */
   hold(alive: boolean): void;
-  close(): void;
+  /** Looks no more. It must be called before the process ends. */
+  stop(): void;
 }
 
 let loaded: Libc | null | undefined;
@@ -102,7 +103,7 @@ function bind(ffi: typeof koffi): Libc {
     syscall: sync("syscall", long, [long, ...Array<string>(6).fill(pointer)]),
     statx: sync("statx", "int", ["int", pointer, "int", "uint", pointer]),
     fallocate: onThreadPool(ffi, fallocate),
-    fallocateNow: fallocate as unknown as Libc["fallocateNow"],
+    fallocateNow: fallocate,
     ioctl: onThreadPool(ffi, library.func("ioctl", "int", ["int", "ulong", pointer])),
     errno: () => ffi.errno(),
     addressOf: addressCache((bytes) => Number(ffi.address(bytes))),
@@ -137,7 +138,7 @@ function poll(ffi: typeof koffi, fd: number, readable: () => void): Poll {
   });
   return {
     hold: (alive) => (alive ? handle.ref() : handle.unref()),
-    close: () => handle.close(),
+    stop: () => handle.stop(),
   };
 }
 

@@ -1,4 +1,4 @@
-import { loadLibc } from "../native/libc.ts";
+import { type Libc, loadLibc } from "../native/libc.ts";
 import type { FileAccess } from "./buffered-access.ts";
 import { BouncePool } from "./bounce-pool.ts";
 import type { DirectAlignment } from "./direct-alignment.ts";
@@ -17,7 +17,7 @@ export class DirectAccess implements FileAccess {
   readonly #memory: number;
   readonly #bounce: BouncePool;
   readonly #lock = new RangeLock();
-  readonly #addressOf: (bytes: Uint8Array) => number;
+  readonly #libc: Libc | undefined;
 
   /** @param synchronous the descriptor is O_DSYNC */
   constructor(file: OpenFile, alignment: DirectAlignment, synchronous: boolean) {
@@ -26,8 +26,7 @@ export class DirectAccess implements FileAccess {
     this.#unit = alignment.unit;
     this.#memory = alignment.memory;
     this.#bounce = new BouncePool(alignment.memory);
-    // There is no alignment to be had without the library.
-    this.#addressOf = loadLibc()?.addressOf ?? (() => 1);
+    this.#libc = loadLibc();
   }
 
   read(buffer: Uint8Array, offset: number): Promise<void> {
@@ -62,7 +61,7 @@ export class DirectAccess implements FileAccess {
   }
 
   #isAligned(buffer: Uint8Array): boolean {
-    return this.#addressOf(buffer) % this.#memory === 0;
+    return this.#libc !== undefined && this.#libc.addressOf(buffer) % this.#memory === 0;
   }
 
   #unitsOf(offset: number, length: number): [from: number, to: number] {

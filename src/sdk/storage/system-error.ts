@@ -1,11 +1,12 @@
 import { getSystemErrorMap } from "node:util";
 
-import { ERRNO } from "../../protocol/errno.ts";
+import { ERRNO, errnoName } from "../../protocol/errno.ts";
 import { SystemError } from "../../protocol/errors.ts";
 
 /** A `SystemError` for an errno (a positive number). `what` says which operation on what. */
 export function errnoError(errno: number, what: string, cause?: unknown): SystemError {
-  const [name, text] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, "unknown error"];
+  // Node's table is without some of those that a disk gives, such as EDQUOT.
+  const [name, text] = getSystemErrorMap().get(-errno) ?? [errnoName(errno), "unknown error"];
   return new SystemError(
     name,
     errno,
