@@ -13,5 +13,5 @@ export * from "./outcome.ts";
 export type { BlockStore, Extent, WriteZeroesOptions } from "./storage/block-store.ts";
 export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file-store.ts";
 export { type FolderStateStore, folderStateStore } from "./storage/folder-state-store.ts";
-export { memoryStore, type MemoryStoreOptions } from "./storage/memory-store.ts";
+export { type MemoryStore, memoryStore, type MemoryStoreOptions } from "./storage/memory-store.ts";
 export { nullStore } from "./storage/null-store.ts";

@@ -38,7 +38,6 @@ export interface Libc {
   fallocate(fd: number, mode: number, offset: number, length: number, done: Done): void;
   /** The same on this thread: for what takes no time. */
   fallocateNow(fd: number, mode: number, offset: number, length: number): number;
-  ioctl(fd: number, request: number, argument: number, done: Done): void;
   errno(): number;
   /** Where `bytes` are in memory. They stay there as long as their ArrayBuffer lives. */
   addressOf(bytes: Uint8Array): number;
@@ -104,7 +103,6 @@ function bind(ffi: typeof koffi): Libc {
     statx: sync("statx", "int", ["int", pointer, "int", "uint", pointer]),
     fallocate: onThreadPool(ffi, fallocate),
     fallocateNow: fallocate,
-    ioctl: onThreadPool(ffi, library.func("ioctl", "int", ["int", "ulong", pointer])),
     errno: () => ffi.errno(),
     addressOf: addressCache((bytes) => Number(ffi.address(bytes))),
     bytesAt: (address, length) => ffi.view(BigInt(address), length),

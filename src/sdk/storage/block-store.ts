@@ -6,12 +6,7 @@ import type { MaybePromise } from "../handler.ts";
  * Offsets and lengths are bytes. The caller keeps them within `size`, and keeps `buffer` alive
  * and untouched until the call is done. Calls may overlap; two that overlap in time *and* in
  * range may end in either order. What can be done at once returns nothing; what must wait
- * returns a promise. A failure is thrown (or rejects) as a `SystemError` with its errno: EIO for
- * what is not there or can't be had, ENOSPC and EDQUOT for no room, EROFS for a store that is
- * read-only.
- *
- * What is optional is absent, not refusing, where a store can't do it: `store.trim?.(…)`. A filter
- * passes on what the store under it has.
+ * returns a promise. A failure is thrown (or rejects) as a `SystemError` with its errno.
  */
 export interface BlockStore {
   /** A few words for logs: `"file a.img"`. */
@@ -20,54 +15,50 @@ export interface BlockStore {
   readonly size: number;
   /** True where every write must be refused. */
   readonly readOnly: boolean;
-  /** Whether what is under it has moving parts; undefined where nobody knows. */
-  readonly rotational?: boolean;
-  /** Bytes that are written at once: less of them means read, change and write. A power of two. */
-  readonly physicalBlockSize?: number;
-  /** Whether what was trimmed reads as zeros. Where it is not true it may read as anything. */
-  readonly trimReadsZeroes?: boolean;
   /** Fills `buffer` with the bytes from `offset`. */
   read(buffer: Uint8Array, offset: number): MaybePromise<void>;
   /** Writes all of `buffer` at `offset`. With `fua` it is durable when the call is done. */
   write(buffer: Uint8Array, offset: number, fua: boolean): MaybePromise<void>;
-  /**
-   * Makes every write that was done before the call durable. Once it has failed, every later one
-   * fails too: nobody knows any more what was lost.
-   */
+  /** Makes every write that was done before the call durable. */
   flush(): MaybePromise<void>;
+  close(): MaybePromise<void>;
+
   /**
-   * Gives back the space of a range whose content nobody needs any more. A store may leave parts
-   * of it allocated, such as pieces smaller than what it allocates at once.
+   * Gives back the space of a range, as far as the store can: parts that do not fill its own unit
+   * of allocation stay. The whole range reads as zeros afterwards in any case. A store that has
+   * this is thinly provisioned.
    */
   trim?(offset: number, length: number): MaybePromise<void>;
-  /** Makes a range read as zeros, without the caller's sending them. */
+  /** Makes the range zeros, faster than by writing them. */
   writeZeroes?(offset: number, length: number, options: WriteZeroesOptions): MaybePromise<void>;
   /**
-   * Where in a range there is data: runs in ascending order, without gaps, from `offset` on. They
-   * may end before the range does (there is at least one for a length above 0): the caller asks
-   * again from there.
+   * What of the range has space, as runs that follow each other and begin at `offset`. There may
+   * be fewer than cover the range (at least one): the rest is asked for again.
    */
   allocated?(offset: number, length: number): MaybePromise<readonly Extent[]>;
+  /** Whether the medium rotates, where that is known. */
+  readonly rotational?: boolean;
+  /** Bytes that the medium writes at once, where that is known. */
+  readonly physicalBlockSize?: number;
   /**
-   * Has `listener` told, with the new size in bytes, each time the size has changed.
-   * Returns the function that ends it.
+   * The longest write that is there wholly or not at all after a loss of power, where that is
+   * known. Absent: nothing is promised.
    */
-  onResize?(listener: (size: number) => void): () => void;
-  /** Waits for what is under way, then lets go of everything. It flushes nothing. */
-  close(): MaybePromise<void>;
+  readonly atomicBytes?: number;
+  /** Called by the store when `size` has changed. Set by who uses the store. */
+  onResize?: (() => void) | undefined;
 }
 
 export interface WriteZeroesOptions {
-  /** The space may be given back, so that a later write can fail for lack of it. */
+  /** The space may be given back. */
   readonly mayTrim: boolean;
-  /** The zeros are durable when the call is done. */
+  /** Durable when the call is done. */
   readonly fua: boolean;
 }
 
-/** A run of bytes, as {@link BlockStore.allocated} tells it. */
+/** A run of bytes that has space of its own, or reads as zeros because it has none. */
 export interface Extent {
   readonly offset: number;
   readonly length: number;
-  /** False for a hole: it has no space, and reads as zeros. */
   readonly allocated: boolean;
 }

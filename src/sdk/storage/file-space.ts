@@ -1,4 +1,4 @@
-import { fstatSync, type Stats } from "node:fs";
+import { fstatSync } from "node:fs";
 
 import { ERRNO } from "../../protocol/errno.ts";
 import type { Libc } from "../native/libc.ts";
@@ -13,11 +13,8 @@ import { access, errnoError } from "./system-error.ts";
 const FALLOC_FL_KEEP_SIZE = 0x01;
 const FALLOC_FL_PUNCH_HOLE = 0x02;
 const FALLOC_FL_ZERO_RANGE = 0x10;
-/** linux/fs.h: the argument is two 64-bit numbers, offset and length in bytes. */
-const BLKDISCARD = 0x1277;
-
-/** What a file system or a block device can't do at all, as opposed to what failed. */
-const NOT_POSSIBLE: readonly number[] = [ERRNO.EOPNOTSUPP, ERRNO.ENOTTY, ERRNO.EINVAL];
+/** What a file system or a device can't do: to any range, or to one that is not whole blocks. */
+const NOT_POSSIBLE: readonly number[] = [ERRNO.EOPNOTSUPP, ERRNO.EINVAL];
 
 /** How many runs one look at a file gives at most, so that it does not take long. */
 const EXTENTS_MAX = 128;
@@ -26,45 +23,52 @@ const ZEROES_BYTES = 256 * 1024;
 
 /** The space of an open file: given back, zeroed, looked at. */
 export class FileSpace {
-  /** Whether what was trimmed reads as zeros: holes do, discarded blocks may. */
-  readonly trimReadsZeroes: boolean;
   readonly canTrim: boolean;
   readonly canTellHoles: boolean;
   readonly #libc: Libc;
   readonly #file: OpenFile;
   readonly #access: FileAccess;
-  /** Discards are about whole blocks of the device; undefined for a regular file. */
-  readonly #discardUnit: number | undefined;
+  /** Holes begin and end at multiples of this: anywhere in a file, at sectors of a device. */
+  readonly #unit: number;
 
   constructor(libc: Libc, file: OpenFile, access_: FileAccess) {
     this.#libc = libc;
     this.#file = file;
     this.#access = access_;
     const stat = fstatSync(file.fd);
-    this.#discardUnit = discardUnitOf(stat);
-    this.trimReadsZeroes = this.#discardUnit === undefined;
-    this.canTrim =
-      this.#discardUnit === undefined ? this.#punchesHoles(stat.size) : this.#discardUnit > 0;
-    this.canTellHoles = this.trimReadsZeroes && this.#seekHole(0) >= 0;
+    const isDevice = stat.isBlockDevice();
+    const { discardMax = 0, logicalBlockSize = 512 } = isDevice ? blockDeviceFacts(stat) : {};
+    this.#unit = isDevice ? logicalBlockSize : 1;
+    this.canTrim = isDevice ? discardMax > 0 : this.#punchesHoles(stat.size);
+    this.canTellHoles = !isDevice && this.#seekHole(0) >= 0;
   }
 
-  async trim(offset: number, length: number): Promise<void> {
-    const what = () => access("trim", this.#file.name, offset, length);
-    if (this.#discardUnit !== undefined) {
-      await this.#discard(offset, length, this.#discardUnit, what);
-      return;
-    }
-    await this.#fallocate(FALLOC_FL_PUNCH_HOLE, offset, length, what);
+  /**
+   * A hole, which reads as zeros: of a device too, where BLKDISCARD would promise nothing. What
+   * can't be one is written as zeros.
+   */
+  trim(offset: number, length: number): Promise<void> {
+    return this.writeZeroes(offset, length, true);
   }
 
   async writeZeroes(offset: number, length: number, mayTrim: boolean): Promise<void> {
     const what = () => access("zeroing", this.#file.name, offset, length);
+    const from = Math.ceil(offset / this.#unit) * this.#unit;
+    const to = Math.floor((offset + length) / this.#unit) * this.#unit;
+    if (to <= from) return await this.#writeOut(offset, length);
     const punched =
-      mayTrim && this.trimReadsZeroes
-        ? await this.#fallocate(FALLOC_FL_PUNCH_HOLE, offset, length, what)
-        : false;
-    if (punched) return;
-    if (await this.#fallocate(FALLOC_FL_ZERO_RANGE, offset, length, what)) return;
+      mayTrim &&
+      this.canTrim &&
+      (await this.#fallocate(FALLOC_FL_PUNCH_HOLE, from, to - from, what));
+    if (!punched && !(await this.#fallocate(FALLOC_FL_ZERO_RANGE, from, to - from, what))) {
+      await this.#writeOut(from, to - from);
+    }
+    // What the whole blocks of a device leave at both ends.
+    await this.#writeOut(offset, from - offset);
+    await this.#writeOut(to, offset + length - to);
+  }
+
+  async #writeOut(offset: number, length: number): Promise<void> {
     const zeroes = new Uint8Array(Math.min(length, ZEROES_BYTES));
     for (let done = 0; done < length; done += zeroes.length) {
       const part = zeroes.subarray(0, Math.min(zeroes.length, length - done));
@@ -126,29 +130,4 @@ export class FileSpace {
     );
     return possible;
   }
-
-  /** The whole blocks within the range: what is left of it at both ends stays. */
-  async #discard(offset: number, length: number, unit: number, what: () => string): Promise<void> {
-    const from = Math.ceil(offset / unit) * unit;
-    const to = Math.floor((offset + length) / unit) * unit;
-    if (to <= from) return;
-    const range = BigUint64Array.of(BigInt(from), BigInt(to - from));
-    const address = this.#libc.addressOf(new Uint8Array(range.buffer));
-    await this.#access.change(from, to - from, () =>
-      this.#file.call(what, (fd, done) => {
-        this.#libc.ioctl(fd, BLKDISCARD, address, (result) => {
-          // Read here, so that the memory is still there during the call.
-          const possible = range[1] === 0n || !NOT_POSSIBLE.includes(-result);
-          done(possible ? result : 0);
-        });
-      }),
-    );
-  }
-}
-
-/** Undefined for a regular file, 0 for a device without discard. */
-function discardUnitOf(stat: Stats): number | undefined {
-  if (!stat.isBlockDevice()) return undefined;
-  const { discardMax, logicalBlockSize } = blockDeviceFacts(stat);
-  return (discardMax ?? 0) > 0 ? (logicalBlockSize ?? 512) : 0;
 }

@@ -53,7 +53,6 @@ export class FileStore implements BlockStore {
   readonly engine: "buffered" | "direct" | "thread-pool";
   readonly rotational?: boolean;
   readonly physicalBlockSize?: number;
-  readonly trimReadsZeroes?: boolean;
   readonly trim?: (offset: number, length: number) => Promise<void>;
   readonly writeZeroes?: (
     offset: number,
@@ -61,11 +60,12 @@ export class FileStore implements BlockStore {
     options: WriteZeroesOptions,
   ) => Promise<void>;
   readonly allocated?: (offset: number, length: number) => readonly Extent[];
+  /** Called when {@link refreshSize} finds another size than before. */
+  onResize: (() => void) | undefined;
   readonly #file: OpenFile;
   readonly #access: FileAccess;
   /** The size is a multiple of this. */
   readonly #unit: number;
-  readonly #listeners = new Set<(size: number) => void>();
   #size: number;
   /** Where the file ends as far as we know: before `size` where somebody has cut it short. */
   #end: number;
@@ -104,7 +104,7 @@ export class FileStore implements BlockStore {
   }
 
   /** What koffi is needed for, and the file or its file system may not have. */
-  #spaceMethods(): Pick<BlockStore, "trim" | "trimReadsZeroes" | "writeZeroes" | "allocated"> {
+  #spaceMethods(): Pick<BlockStore, "trim" | "writeZeroes" | "allocated"> {
     const libc = loadLibc();
     if (libc === undefined) return {};
     const space = new FileSpace(libc, this.#file, this.#access);
@@ -116,7 +116,7 @@ export class FileStore implements BlockStore {
       ...(this.readOnly
         ? {}
         : { writeZeroes: (offset, length, how) => this.#zero(space, offset, length, how) }),
-      ...(space.canTrim && !this.readOnly ? { trim, trimReadsZeroes: space.trimReadsZeroes } : {}),
+      ...(space.canTrim && !this.readOnly ? { trim } : {}),
     };
   }
 
@@ -136,14 +136,9 @@ export class FileStore implements BlockStore {
     this.#end = size;
     if (size !== this.#size) {
       this.#size = size;
-      for (const listener of this.#listeners) listener(size);
+      this.onResize?.();
     }
     return size;
-  }
-
-  onResize(listener: (size: number) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   read(buffer: Uint8Array, offset: number): void | Promise<void> {
@@ -171,7 +166,6 @@ export class FileStore implements BlockStore {
 
   /** Waits for what is under way, then closes the file. It flushes nothing. */
   close(): Promise<void> {
-    this.#listeners.clear();
     return this.#file.close();
   }
 
@@ -194,22 +188,25 @@ export class FileStore implements BlockStore {
     if (offset + length > this.#end) throw cutShort(verb, this.name, this.#end);
   }
 
-  async #trim(space: FileSpace, offset: number, length: number): Promise<void> {
+  #trim(space: FileSpace, offset: number, length: number): Promise<void> {
     this.#checkChange("trim", offset, length);
-    if (length === 0) return;
-    await space.trim(offset, length);
-    if (this.writeThrough) await this.#file.sync();
+    return this.#file.during(async () => {
+      if (length > 0) await space.trim(offset, length);
+      if (this.writeThrough) await this.#file.sync();
+    });
   }
 
-  async #zero(
+  #zero(
     space: FileSpace,
     offset: number,
     length: number,
     { mayTrim, fua }: WriteZeroesOptions,
   ): Promise<void> {
     this.#checkChange("zeroing", offset, length);
-    if (length > 0) await space.writeZeroes(offset, length, mayTrim);
-    if (fua || this.writeThrough) await this.#file.sync();
+    return this.#file.during(async () => {
+      if (length > 0) await space.writeZeroes(offset, length, mayTrim);
+      if (fua || this.writeThrough) await this.#file.sync();
+    });
   }
 
   #allocated(space: FileSpace, offset: number, length: number): readonly Extent[] {

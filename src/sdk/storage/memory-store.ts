@@ -3,10 +3,10 @@ import { checkSize } from "./null-store.ts";
 import { beyondEnd, readOnlyStore } from "./system-error.ts";
 
 /** Memory is taken in pieces of this size, when they are first written to. */
-const EXTENT_BYTES = 1024 * 1024;
+const PIECE_BYTES = 64 * 1024;
 
-/** How many runs one answer about holes has at most. */
-const RUNS_MAX = 128;
+/** Runs that one call of `allocated` gives. */
+const RUNS_MAX = 1024;
 
 export interface MemoryStoreOptions {
   readonly readOnly?: boolean;
@@ -14,89 +14,80 @@ export interface MemoryStoreOptions {
 
 /**
  * Bytes in memory, zeros at first. Memory is taken only for what was written, so that a store of
- * many terabytes costs nothing until it is used.
+ * many terabytes costs nothing until it is used, and given back for what is trimmed.
  */
-export function memoryStore(sizeBytes: number, options: MemoryStoreOptions = {}): BlockStore {
+export function memoryStore(sizeBytes: number, options: MemoryStoreOptions = {}): MemoryStore {
   checkSize("a memory store", sizeBytes);
   return new MemoryStore(sizeBytes, options.readOnly ?? false);
 }
 
-class MemoryStore implements BlockStore {
+/** Use {@link memoryStore}. */
+export class MemoryStore implements BlockStore {
   readonly name = "memory";
-  readonly size: number;
   readonly readOnly: boolean;
-  readonly trimReadsZeroes = true;
-  readonly #extents = new Map<number, Uint8Array>();
+  readonly rotational = false;
+  /** A loss of power takes everything: no write is ever there in part. */
+  readonly atomicBytes = 1024 * 1024;
+  onResize: (() => void) | undefined;
+  #size: number;
+  readonly #pieces = new Map<number, Uint8Array>();
 
   constructor(size: number, readOnly: boolean) {
-    this.size = size;
+    this.#size = size;
     this.readOnly = readOnly;
   }
 
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Makes it larger or smaller; what is beyond a new end is gone. */
+  resize(sizeBytes: number): void {
+    checkSize("a memory store", sizeBytes);
+    if (sizeBytes < this.#size) this.#clear(sizeBytes, this.#size - sizeBytes);
+    this.#size = sizeBytes;
+    this.onResize?.();
+  }
+
   read(buffer: Uint8Array, offset: number): void {
-    const length = buffer.length;
-    if (offset < 0 || offset + length > this.size) {
-      throw beyondEnd("read", this.name, offset, length);
-    }
-    for (let done = 0; done < length;) {
-      const index = Math.floor((offset + done) / EXTENT_BYTES);
-      const start = offset + done - index * EXTENT_BYTES;
-      const count = Math.min(length - done, EXTENT_BYTES - start);
-      const extent = this.#extents.get(index);
-      if (extent === undefined) buffer.fill(0, done, done + count);
-      else buffer.set(extent.subarray(start, start + count), done);
-      done += count;
-    }
+    this.#check("read", offset, buffer.length);
+    this.#eachPiece(offset, buffer.length, (index, start, done, count) => {
+      const piece = this.#pieces.get(index);
+      if (piece === undefined) buffer.fill(0, done, done + count);
+      else buffer.set(piece.subarray(start, start + count), done);
+    });
   }
 
   write(buffer: Uint8Array, offset: number): void {
-    const length = buffer.length;
-    if (this.readOnly) throw readOnlyStore(this.name, offset, length);
-    if (offset < 0 || offset + length > this.size) {
-      throw beyondEnd("write", this.name, offset, length);
-    }
-    for (let done = 0; done < length;) {
-      const index = Math.floor((offset + done) / EXTENT_BYTES);
-      const start = offset + done - index * EXTENT_BYTES;
-      const count = Math.min(length - done, EXTENT_BYTES - start);
-      this.#extent(index).set(buffer.subarray(done, done + count), start);
-      done += count;
-    }
+    this.#checkWrite("write", offset, buffer.length);
+    this.#eachPiece(offset, buffer.length, (index, start, done, count) => {
+      this.#piece(index).set(buffer.subarray(done, done + count), start);
+    });
   }
 
-  /** Whole extents are let go of, parts of them become zeros. */
   trim(offset: number, length: number): void {
-    if (this.readOnly) throw readOnlyStore(this.name, offset, length, "trim");
-    if (offset < 0 || offset + length > this.size) {
-      throw beyondEnd("trim", this.name, offset, length);
-    }
-    const end = offset + length;
-    for (const [index, extent] of this.#extents) {
-      const from = Math.max(offset - index * EXTENT_BYTES, 0);
-      const to = Math.min(end - index * EXTENT_BYTES, EXTENT_BYTES);
-      if (from >= to) continue;
-      if (to - from === EXTENT_BYTES) this.#extents.delete(index);
-      else extent.fill(0, from, to);
-    }
+    this.#checkWrite("trim", offset, length);
+    this.#clear(offset, length);
   }
 
   writeZeroes(offset: number, length: number): void {
-    this.trim(offset, length);
+    this.#checkWrite("write zeroes", offset, length);
+    this.#clear(offset, length);
   }
 
-  allocated(offset: number, length: number): Extent[] {
-    if (offset < 0 || offset + length > this.size) {
-      throw beyondEnd("look for holes", this.name, offset, length);
-    }
+  allocated(offset: number, length: number): readonly Extent[] {
+    this.#check("ask for the allocation", offset, length);
+    const runs: { offset: number; length: number; allocated: boolean }[] = [];
     const end = offset + length;
-    const runs: Extent[] = [];
-    for (let at = offset; at < end && runs.length < RUNS_MAX;) {
-      const first = Math.floor(at / EXTENT_BYTES);
-      const allocated = this.#extents.has(first);
-      const next = this.#nextOther(first, Math.ceil(end / EXTENT_BYTES), allocated);
-      const to = Math.min(end, next * EXTENT_BYTES);
-      runs.push({ offset: at, length: to - at, allocated });
-      at = to;
+    for (let at = offset; at < end;) {
+      const index = Math.floor(at / PIECE_BYTES);
+      const count = Math.min(end, (index + 1) * PIECE_BYTES) - at;
+      const allocated = this.#pieces.has(index);
+      const last = runs.at(-1);
+      if (last?.allocated === allocated) last.length += count;
+      else if (runs.length === RUNS_MAX) break;
+      else runs.push({ offset: at, length: count, allocated });
+      at += count;
     }
     return runs;
   }
@@ -104,27 +95,57 @@ class MemoryStore implements BlockStore {
   flush(): void {}
 
   close(): void {
-    this.#extents.clear();
+    this.#pieces.clear();
   }
 
-  /** The first extent from `index` up to `end` that is not as `index` is. */
-  #nextOther(index: number, end: number, allocated: boolean): number {
-    if (allocated) {
-      let next = index + 1;
-      while (next < end && this.#extents.has(next)) next++;
-      return next;
+  #check(verb: string, offset: number, length: number): void {
+    if (offset < 0 || offset + length > this.#size) {
+      throw beyondEnd(verb, this.name, offset, length);
     }
-    let next = end;
-    for (const other of this.#extents.keys()) if (other > index) next = Math.min(next, other);
-    return next;
   }
 
-  #extent(index: number): Uint8Array {
-    let extent = this.#extents.get(index);
-    if (extent === undefined) {
-      extent = new Uint8Array(EXTENT_BYTES);
-      this.#extents.set(index, extent);
+  #checkWrite(verb: string, offset: number, length: number): void {
+    if (this.readOnly) throw readOnlyStore(this.name, offset, length);
+    this.#check(verb, offset, length);
+  }
+
+  /** Makes a range zeros: whole pieces go. */
+  #clear(offset: number, length: number): void {
+    if (length >= this.#pieces.size * PIECE_BYTES) {
+      // Of a huge range only the pieces that are there are looked at.
+      for (const index of this.#pieces.keys()) this.#clearPiece(index, offset, length);
+      return;
     }
-    return extent;
+    this.#eachPiece(offset, length, (index) => this.#clearPiece(index, offset, length));
+  }
+
+  #clearPiece(index: number, offset: number, length: number): void {
+    const start = Math.max(0, offset - index * PIECE_BYTES);
+    const end = Math.min(PIECE_BYTES, offset + length - index * PIECE_BYTES);
+    if (start === 0 && end === PIECE_BYTES) this.#pieces.delete(index);
+    else if (end > start) this.#pieces.get(index)?.fill(0, start, end);
+  }
+
+  #eachPiece(
+    offset: number,
+    length: number,
+    use: (index: number, start: number, done: number, count: number) => void,
+  ): void {
+    for (let done = 0; done < length;) {
+      const index = Math.floor((offset + done) / PIECE_BYTES);
+      const start = offset + done - index * PIECE_BYTES;
+      const count = Math.min(length - done, PIECE_BYTES - start);
+      use(index, start, done, count);
+      done += count;
+    }
+  }
+
+  #piece(index: number): Uint8Array {
+    let piece = this.#pieces.get(index);
+    if (piece === undefined) {
+      piece = new Uint8Array(PIECE_BYTES);
+      this.#pieces.set(index, piece);
+    }
+    return piece;
   }
 }

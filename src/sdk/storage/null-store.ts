@@ -19,7 +19,6 @@ export function nullStore(sizeBytes: number): BlockStore {
     name,
     size: sizeBytes,
     readOnly: false,
-    trimReadsZeroes: true,
     read(buffer, offset) {
       check("read", offset, buffer.length);
       buffer.fill(0);
