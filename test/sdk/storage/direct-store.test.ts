@@ -14,7 +14,8 @@ import { chooseFileIo } from "../../../src/sdk/storage/file-io.ts";
 import { fileStore, type FileStoreOptions } from "../../../src/sdk/storage/file-store.ts";
 import { OpenFile } from "../../../src/sdk/storage/open-file.ts";
 import { openPath } from "../../../src/sdk/storage/open-path.ts";
-import { directFolder, scratchFiles } from "./scratch-file.ts";
+import { directFolder } from "./direct-folder.ts";
+import { scratchFiles } from "./scratch-file.ts";
 import { settle, testStore } from "./store-suite.ts";
 
 const folder = directFolder();

@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  constants,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  statfsSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
@@ -26,31 +17,6 @@ export function scratchFiles(parent = tmpdir()): (size: number) => string {
     truncateSync(path, size);
     return path;
   };
-}
-
-/**
- * Where files can be opened with O_DIRECT: the folder for temporary files, or this one. Undefined
- * where neither can, which is said.
- */
-export function directFolder(): string | undefined {
-  const found = [tmpdir(), import.meta.dirname].find(takesDirect);
-  if (found === undefined) {
-    process.stderr.write("SKIPPED: no folder takes O_DIRECT: set TMPDIR to one on ext4 or XFS\n");
-  }
-  return found;
-}
-
-function takesDirect(folder: string): boolean {
-  const path = join(folder, `.o-direct-${process.pid}`);
-  try {
-    writeFileSync(path, "");
-    closeSync(openSync(path, constants.O_RDWR | constants.O_DIRECT));
-    return statfsSync(folder).type !== TMPFS;
-  } catch {
-    return false;
-  } finally {
-    rmSync(path, { force: true });
-  }
 }
 
 // statfs(2), f_type.
