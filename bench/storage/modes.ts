@@ -1,13 +1,13 @@
 import { perf, qemu } from "../iscsi/loads.ts";
 
-export const MODES = [
+export const MODES: readonly { readonly name: string; readonly options: readonly string[] }[] = [
   { name: "through the page cache (default)", options: [] },
   { name: "`-c` (NV cache)", options: ["-c"] },
   { name: "`-t` (write-through)", options: ["-t"] },
   { name: "`-o` (O_DIRECT)", options: ["-o"] },
   { name: "`-o -t`", options: ["-o", "-t"] },
   { name: "`-n` (no I/O)", options: ["-n"] },
-] as const;
+];
 
 const write = ["-w", "-d", "16", "-s", "4096"];
 

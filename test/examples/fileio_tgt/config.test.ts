@@ -108,7 +108,7 @@ describe("a configuration file", () => {
     const [, example = ""] = /```json\n([^]*?)```/.exec(readme) ?? [];
     expect(read(example).devices.map(({ name }) => name)).toEqual(["fast", "thin"]);
     for (const name of [...Object.keys(DEVICE_RULES), ...Object.keys(PROGRAM_RULES)]) {
-      expect(readme).toContain(`\`--${name}`.replace("`--", ""));
+      expect(readme).toContain(`\`${name}\``);
     }
   });
 });
