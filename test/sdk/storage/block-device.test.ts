@@ -4,21 +4,23 @@ import { truncateSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
 import { fileStore, type FileStoreOptions } from "../../../src/sdk/storage/file-store.ts";
+import { findProgram } from "../../interop/support/tools.ts";
 import { scratchFiles } from "./scratch-file.ts";
 import { settle } from "./store-suite.ts";
 
 const newFile = scratchFiles();
+const losetup = findProgram("losetup") ?? "losetup";
 const MIB = 1024 * 1024;
 
 function attach(path: string): string | undefined {
   try {
-    return execFileSync("losetup", ["--find", "--show", path], { encoding: "utf8" }).trim();
+    return execFileSync(losetup, ["--find", "--show", path], { encoding: "utf8" }).trim();
   } catch {
     return undefined;
   }
 }
 
-const detach = (device: string) => execFileSync("losetup", ["--detach", device]);
+const detach = (device: string) => execFileSync(losetup, ["--detach", device]);
 
 const probe = attach(newFile(MIB));
 if (probe === undefined) process.stderr.write("SKIPPED: no loop devices (losetup needs root)\n");
@@ -60,7 +62,7 @@ describe.skipIf(probe === undefined)("a block device", () => {
       let told = 0;
       store.onResize = () => told++;
       truncateSync(path, 2 * MIB);
-      execFileSync("losetup", ["--set-capacity", device]);
+      execFileSync(losetup, ["--set-capacity", device]);
       expect([store.refreshSize(), store.refreshSize(), told]).toEqual([2 * MIB, 2 * MIB, 1]);
     } finally {
       await store.close();

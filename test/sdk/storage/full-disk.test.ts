@@ -11,6 +11,7 @@ import { registerDevice } from "../../../src/sdk/device/register-device.ts";
 import { disk } from "../../../src/sdk/devices/disk/disk.ts";
 import { fileStore, type FileStoreOptions } from "../../../src/sdk/storage/file-store.ts";
 import { LocalTarget } from "../../../src/targets/local/index.ts";
+import { findProgram } from "../../interop/support/tools.ts";
 import { settle } from "./store-suite.ts";
 
 const MIB = 1024 * 1024;
@@ -21,7 +22,9 @@ const folder = mount();
 function mount(): string | undefined {
   const made = mkdtempSync(join(tmpdir(), "scst-user-full-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", made], { stdio: "ignore" });
+    execFileSync(findProgram("mount") ?? "", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", made], {
+      stdio: "ignore",
+    });
     return made;
   } catch {
     rmSync(made, { recursive: true });
@@ -32,7 +35,7 @@ function mount(): string | undefined {
 
 afterAll(() => {
   if (folder === undefined) return;
-  execFileSync("umount", [folder]);
+  execFileSync(findProgram("umount") ?? "", [folder]);
   rmSync(folder, { recursive: true });
 });
 

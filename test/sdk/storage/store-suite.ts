@@ -85,7 +85,7 @@ function testKeeping(open: Open): void {
 }
 
 /** Runs of a range, each as the caller of `allocated` has to ask for them. */
-export async function runsOf(store: BlockStore, offset: number, length: number) {
+async function runsOf(store: BlockStore, offset: number, length: number) {
   const runs: Extent[] = [];
   for (let at = offset; at < offset + length;) {
     const part = (await store.allocated?.(at, offset + length - at)) ?? [];
