@@ -16,6 +16,8 @@ export interface Load {
 }
 
 const SECONDS = 3;
+/** From one write to the next, in bytes: a prime number of blocks, and round again at the end. */
+const SCATTERED_STEP = String(1289 * 4096);
 const TIMEOUT_MS = 60_000;
 
 export const LOADS: readonly Load[] = [
@@ -58,6 +60,12 @@ export const LOADS: readonly Load[] = [
     run: (url) => qemu(url, 40_000, ["-w", "-d", "16", "-s", "4096"]),
   },
   {
+    name: "qemu-img bench, 4 KiB scattered writes, depth 32",
+    length: 4096,
+    goal: 2,
+    run: (url) => qemu(url, 60_000, ["-w", "-d", "32", "-s", "4096", "-S", SCATTERED_STEP]),
+  },
+  {
     name: "qemu-img bench, 1 MiB reads, depth 4",
     length: 1024 * 1024,
     run: (url) => qemu(url, 2000, ["-d", "4", "-s", "1M"]),
@@ -65,7 +73,11 @@ export const LOADS: readonly Load[] = [
 ];
 
 /** iscsi-perf tells its average line by line only where its output is not buffered. */
-async function perf(url: string, blocks: number, args: readonly string[]): Promise<LoadResult> {
+export async function perf(
+  url: string,
+  blocks: number,
+  args: readonly string[],
+): Promise<LoadResult> {
   const words = ["-oL", "iscsi-perf", ...args, "-b", String(blocks), "-t", String(SECONDS), url];
   const output = await runOk("stdbuf", words, { timeoutMs: TIMEOUT_MS });
   const averages = [...output.matchAll(/iops average (\d+)/g)];
@@ -74,7 +86,11 @@ async function perf(url: string, blocks: number, args: readonly string[]): Promi
   return { commandsPerSecond: average, commands: average * SECONDS };
 }
 
-async function qemu(url: string, count: number, args: readonly string[]): Promise<LoadResult> {
+export async function qemu(
+  url: string,
+  count: number,
+  args: readonly string[],
+): Promise<LoadResult> {
   const words = ["bench", "-f", "raw", "-t", "none", "-c", String(count), ...args, url];
   const output = await runOk("qemu-img", words, { timeoutMs: TIMEOUT_MS });
   const seconds = Number(/Run completed in ([\d.]+) seconds/.exec(output)?.[1]);

@@ -37,7 +37,7 @@ export async function startOurs(path: string): Promise<BenchServer> {
   };
 }
 
-function buildIsFresh(): boolean {
+export function buildIsFresh(): boolean {
   const program = FROM_BUILD[0]!;
   if (!existsSync(program)) return false;
   const builtMs = statSync(join(root, "dist/build.tsbuildinfo")).mtimeMs;

@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { UsageError } from "scst-user";
 
 import { serveMetrics } from "./metrics.ts";
-import { type Options, parseOptions, type Request, USAGE } from "./options.ts";
+import { type Options, parseOptions, type Request } from "./options.ts";
 import { showRates } from "./rates.ts";
 import { FileioTarget } from "./target.ts";
+import { USAGE } from "./usage.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;

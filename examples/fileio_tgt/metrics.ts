@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 import { type Core, PROMETHEUS_CONTENT_TYPE, prometheusText } from "scst-user";
 
-import type { Address } from "./options.ts";
+import type { Address } from "./program-rules.ts";
 
 const PATH = "/metrics";
 

@@ -1,21 +1,26 @@
 import { parseArgs } from "node:util";
 
-import { type DeviceOptions, UsageError } from "scst-user";
-
 import type { ChapWords } from "./chap.ts";
+import { type ConfigFile, readConfig } from "./config.ts";
+import {
+  DEVICE_RULES,
+  type DeviceOption,
+  type DeviceSettings,
+  deviceSettings,
+  type GivenSettings,
+  IDENTITY_OPTIONS,
+} from "./device-settings.ts";
+import { type Address, DEFAULT_ADDRESS, ADDRESS, PROGRAM_RULES } from "./program-rules.ts";
+import { deviceName, wholeNumber, wrong } from "./rules.ts";
 
 export interface Options {
-  readonly blockSize: number;
-  readonly writeThrough: boolean;
-  readonly readOnly: boolean;
-  readonly nullio: boolean;
-  readonly nvCache: boolean;
   readonly vdiskId: number;
   /** Every so many seconds buffers that are kept for reuse are given back; 0: never. */
   readonly flushSeconds: number;
+  /** Every so many seconds it is looked how large the files are; 0: never. */
+  readonly resizeSeconds: number;
   /** Where reservations are kept that shall survive a restart. */
   readonly stateFolder: string | undefined;
-  readonly device: DeviceOptions;
   /** Where to listen; undefined for the kernel's SCST. */
   readonly iscsi: Address | undefined;
   /** Where Prometheus finds the metrics. */
@@ -23,19 +28,9 @@ export interface Options {
   /** How initiators log in to the target, and for discovery. */
   readonly chap: ChapWords;
   readonly discoveryChap: ChapWords;
-  readonly devices: readonly NamedPath[];
+  readonly devices: readonly DeviceSettings[];
   /** What was asked for and has no effect here, as sentences. */
   readonly notes: readonly string[];
-}
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface NamedPath {
-  readonly name: string;
-  readonly path: string;
 }
 
 export type Request =
@@ -46,100 +41,98 @@ export type Request =
 /** LUNs 0 to 255, the ones that every initiator can address. */
 const DEVICES_MAX = 256;
 
-export const USAGE = `Usage: fileio_tgt [OPTIONS] NAME PATH [NAME PATH]...
-
-Serves files and block devices as SCSI disks: the first is LUN 0, the next LUN 1, and so on.
-
-  -b, --block=SIZE         block size in bytes, a power of two from 512 to 65536 (512)
-  -t, --write_through      every write is on the disk before it is answered
-  -r, --read_only          refuse writes
-  -n, --nullio             no I/O at all: writes vanish, reads give zeros
-  -c, --nv_cache           the machine's memory survives a loss of power: flushes are not needed
-  -p, --parse=HOW          who parses CDBs: std, call or excpt (std)
-  -f, --on_free=HOW        hear of the end of commands: ignore or call (ignore)
-  -m, --mem_reuse=WHICH    buffers that are kept: all, read, write or none (all)
-  -I, --vdisk_id=ID        tells disks of one name on several machines apart (0)
-  -F, --flush=SECONDS      free the buffers that are kept every so often (0: when not used)
-      --state_dir=FOLDER   keep persistent reservations (APTPL) there, over restarts
-      --iscsi[=HOST:PORT]  serve by iSCSI, without a kernel module (127.0.0.1:3260)
-      --metrics=[HOST:]PORT
-                           metrics for Prometheus at http://HOST:PORT/metrics (on 127.0.0.1)
-      --chap=USER:FILE     initiators log in as USER with the secret in FILE; may be repeated
-      --mutual-chap=USER:FILE     the target proves that it is USER to those that ask
-      --discovery-chap=USER:FILE  the same for discovery; may be repeated
-  -v, --version            print the version
-  -h, --help               print this
-
-For command lines written for SCST's own fileio_tgt these are accepted, without effect:
-  -e, --threads=COUNT   -l, --non_blocking   -M, --multi_cmd=0|1
-`;
+const text = (short?: string) => ({ type: "string", ...(short && { short }) }) as const;
+const texts = () => ({ type: "string", multiple: true }) as const;
+const yes = (short?: string) => ({ type: "boolean", ...(short && { short }) }) as const;
 
 const SPECS = {
-  block: { type: "string", short: "b" },
-  threads: { type: "string", short: "e" },
-  write_through: { type: "boolean", short: "t" },
-  read_only: { type: "boolean", short: "r" },
-  nullio: { type: "boolean", short: "n" },
-  nv_cache: { type: "boolean", short: "c" },
-  parse: { type: "string", short: "p" },
-  on_free: { type: "string", short: "f" },
-  mem_reuse: { type: "string", short: "m" },
-  non_blocking: { type: "boolean", short: "l" },
-  vdisk_id: { type: "string", short: "I" },
-  flush: { type: "string", short: "F" },
-  multi_cmd: { type: "string", short: "M" },
-  state_dir: { type: "string" },
-  iscsi: { type: "string" },
-  metrics: { type: "string" },
-  chap: { type: "string", multiple: true },
-  "mutual-chap": { type: "string" },
-  "discovery-chap": { type: "string", multiple: true },
-  version: { type: "boolean", short: "v" },
-  help: { type: "boolean", short: "h" },
+  block: text("b"),
+  size: text(),
+  direct: yes("o"),
+  io: text(),
+  write_through: yes("t"),
+  read_only: yes("r"),
+  nullio: yes("n"),
+  nv_cache: yes("c"),
+  thin_provisioned: yes(),
+  rotational: text(),
+  removable: yes(),
+  lb_per_pb_exp: text(),
+  opt_trans_len: text(),
+  usn: text(),
+  t10_dev_id: text(),
+  naa_id: text(),
+  eui64_id: text(),
+  t10_vend_id: text(),
+  prod_id: text(),
+  prod_rev_lvl: text(),
+  parse: text("p"),
+  on_free: text("f"),
+  mem_reuse: text("m"),
+  vdisk_id: text("I"),
+  flush: text("F"),
+  resize_poll: text(),
+  state_dir: text(),
+  config: text(),
+  iscsi: text(),
+  metrics: text(),
+  chap: texts(),
+  "mutual-chap": text(),
+  "discovery-chap": texts(),
+  threads: text("e"),
+  non_blocking: yes("l"),
+  multi_cmd: text("M"),
+  unreg_before_close: yes("u"),
+  sgv_shared: yes("s"),
+  sgv_single_cache: text("S"),
+  sgv_purge_interval: text("P"),
+  sgv_disable_clustered_pool: yes("D"),
+  prealloc_buffers: text("R"),
+  prealloc_buffer_size: text("Z"),
+  debug: text("d"),
+  version: yes("v"),
+  help: yes("h"),
 } as const;
 
-const PARSE = { std: "standard", call: "call", excpt: "exception" } as const;
-const ON_FREE = { ignore: "ignore", call: "call" } as const;
-const MEMORY_REUSE = { all: "all", read: "read", write: "write", none: "none" } as const;
+type Name = keyof typeof SPECS;
 
-const DEFAULT_ADDRESS = "127.0.0.1:3260";
-/** What can only be an address, so that `--iscsi NAME PATH` means what it says. */
-const ADDRESS = /^(\[[\da-f:.]+\]|[\w.-]*):(\d+)$/i;
+/** Options of SCST's program that change nothing here: the lowest and highest value, and why. */
+const WITHOUT_EFFECT: Partial<Record<Name, readonly [min: number, max: number, why: string]>> = {
+  threads: [1, 1024, "one thread serves all devices"],
+  non_blocking: [0, 1, "nothing blocks"],
+  multi_cmd: [0, 1, "commands are always fetched in batches"],
+  unreg_before_close: [0, 1, "devices are always unregistered before they are closed"],
+  sgv_shared: [0, 1, "each device has buffers of its own"],
+  sgv_single_cache: [0, 1024, "buffers have the sizes that commands want"],
+  sgv_purge_interval: [0, 86_400, "buffers are freed as -F, --flush says"],
+  sgv_disable_clustered_pool: [0, 1, "buffers are one piece each"],
+  prealloc_buffers: [0, 1_000_000, "buffers are made when they are first wanted"],
+  prealloc_buffer_size: [0, 1_000_000, "buffers are made when they are first wanted"],
+  debug: [0, 0xffff_ffff, "warnings and errors are told in any case"],
+};
 
 /** @throws UsageError which option, its value, and what it must be */
 export function parseOptions(words: readonly string[]): Request {
   const { values, positionals } = split(words);
   if (values.help === true) return { kind: "help" };
   if (values.version === true) return { kind: "version" };
-  const memoryReuse = oneOf("-m, --mem_reuse", values.mem_reuse ?? "all", MEMORY_REUSE);
+  const config = values.config === undefined ? undefined : readConfig(values.config);
   const options: Options = {
-    blockSize: blockSizeOf(values.block ?? "512"),
-    writeThrough: values.write_through ?? false,
-    readOnly: values.read_only ?? false,
-    nullio: values.nullio ?? false,
-    nvCache: values.nv_cache ?? false,
-    vdiskId: wholeNumber("-I, --vdisk_id", values.vdisk_id ?? "0", 0, 0xffff_ffff),
-    flushSeconds: wholeNumber("-F, --flush", values.flush ?? "0", 0, 86_400),
-    stateFolder: values.state_dir,
-    device: {
-      parse: oneOf("-p, --parse", values.parse ?? "std", PARSE),
-      onFree: oneOf("-f, --on_free", values.on_free ?? onFreeFor(memoryReuse), ON_FREE),
-      memoryReuse,
-    },
-    iscsi: values.iscsi === undefined ? undefined : addressOf(values.iscsi),
-    metrics: values.metrics === undefined ? undefined : metricsAddressOf(values.metrics),
+    vdiskId: given(values, "vdisk_id") ?? config?.program.vdisk_id ?? 0,
+    flushSeconds: given(values, "flush") ?? config?.program.flush ?? 0,
+    resizeSeconds: given(values, "resize_poll") ?? config?.program.resize_poll ?? 0,
+    stateFolder: given(values, "state_dir") ?? config?.program.state_dir,
+    iscsi: given(values, "iscsi") ?? config?.program.iscsi,
+    metrics: given(values, "metrics") ?? config?.program.metrics,
     chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
     discoveryChap: { users: values["discovery-chap"] ?? [], mutual: undefined },
-    devices: devicesOf(positionals),
+    devices: devicesOf(positionals, givenSettings(values), config),
     notes: notesOn(values),
   };
   return { kind: "run", options };
 }
 
-/** Buffers that are not kept must come back. */
-function onFreeFor(memoryReuse: string): keyof typeof ON_FREE {
-  return memoryReuse === "all" ? "ignore" : "call";
-}
+type Values = ReturnType<typeof split>["values"];
 
 function split(words: readonly string[]) {
   try {
@@ -165,93 +158,105 @@ function withAddress(words: readonly string[]): string[] {
       continue;
     }
     const next = words[i + 1];
-    const given = next !== undefined && ADDRESS.test(next);
-    result.push(`--iscsi=${given ? next : DEFAULT_ADDRESS}`);
-    if (given) i++;
+    const isAddress = next !== undefined && ADDRESS.test(next);
+    result.push(`--iscsi=${isAddress ? next : DEFAULT_ADDRESS}`);
+    if (isAddress) i++;
   }
   return result;
 }
 
-function blockSizeOf(text: string): number {
-  const size = wholeNumber("-b, --block", text, 512, 65_536);
-  if (!Number.isInteger(Math.log2(size))) {
-    throw wrong(`-b, --block ${text}: it must be a power of two from 512 to 65536`);
-  }
-  return size;
+/** How messages and help call an option: `-b, --block`. */
+function labelOf(name: Name): string {
+  const { short } = SPECS[name] as { short?: string };
+  return short === undefined ? `--${name}` : `-${short}, --${name}`;
 }
 
-function wholeNumber(option: string, text: string, min: number, max: number): number {
-  const value = /^(\d+|0x[\da-f]+)$/i.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) {
-    throw wrong(`${option} ${text}: it must be a whole number from ${min} to ${max}`);
-  }
-  return value;
+/** Words of the command line as the rules want them: numbers where they are numbers. */
+function plain(value: Values[Name]): unknown {
+  return typeof value === "string" && /^(\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value;
 }
 
-function oneOf<Table extends Readonly<Record<string, unknown>>>(
-  option: string,
-  text: string,
-  table: Table,
-): Table[keyof Table] {
-  if (!Object.hasOwn(table, text)) {
-    throw wrong(`${option} ${text}: it must be one of ${Object.keys(table).join(", ")}`);
-  }
-  return table[text] as Table[keyof Table];
+/** What must stay as it was written, though it may look like a number. */
+const TEXTS: readonly Name[] = [
+  ...IDENTITY_OPTIONS,
+  "t10_vend_id",
+  "prod_id",
+  "prod_rev_lvl",
+  "state_dir",
+  "iscsi",
+  "metrics",
+  "parse",
+  "on_free",
+  "mem_reuse",
+  "io",
+];
+
+function given<P extends keyof typeof PROGRAM_RULES>(
+  values: Values,
+  name: P,
+): ReturnType<(typeof PROGRAM_RULES)[P]> | undefined {
+  const value = values[name];
+  if (value === undefined) return undefined;
+  const rule = PROGRAM_RULES[name];
+  const checked = rule(labelOf(name), TEXTS.includes(name) ? value : plain(value));
+  return checked as ReturnType<(typeof PROGRAM_RULES)[P]>;
 }
 
-function addressOf(text: string): Address {
-  const [, host, port] = ADDRESS.exec(text) ?? [];
-  if (host === undefined || !(Number(port) <= 65_535)) {
-    throw wrong(`--iscsi ${text}: it must be HOST:PORT, such as ${DEFAULT_ADDRESS}, or left out`);
-  }
-  return { host: host === "" ? "0.0.0.0" : host.replace(/^\[|\]$/g, ""), port: Number(port) };
+function givenSettings(values: Values): GivenSettings {
+  const names = Object.keys(DEVICE_RULES) as DeviceOption[];
+  const entries = names.flatMap((name) => {
+    const value = values[name];
+    if (value === undefined) return [];
+    const checked = DEVICE_RULES[name](labelOf(name), TEXTS.includes(name) ? value : plain(value));
+    return [[name, checked] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
-/** A port alone is one that no other machine reaches. */
-function metricsAddressOf(text: string): Address {
-  const [, host, port] = ADDRESS.exec(text) ?? /^()(\d+)$/.exec(text) ?? [];
-  if (host === undefined || !(Number(port) <= 65_535)) {
-    throw wrong(`--metrics ${text}: it must be PORT or HOST:PORT, such as 9100`);
+function devicesOf(
+  words: readonly string[],
+  settings: GivenSettings,
+  config: ConfigFile | undefined,
+): DeviceSettings[] {
+  if (config !== undefined) {
+    const [name] = Object.keys(settings) as Name[];
+    const said = words[0] ?? (name === undefined ? undefined : labelOf(name));
+    if (said === undefined) return checkDevices(config.devices);
+    throw wrong(`${said}: with --config the devices and their options are in the file`);
   }
-  return { host: host === "" ? "127.0.0.1" : host.replace(/^\[|\]$/g, ""), port: Number(port) };
-}
-
-function devicesOf(words: readonly string[]): NamedPath[] {
   if (words.length === 0) throw wrong("a NAME and a PATH are missing");
   if (words.length % 2 !== 0) throw wrong(`${words.at(-1)}: a name without a path`);
-  if (words.length / 2 > DEVICES_MAX) {
-    throw wrong(`${words.length / 2} devices: there can be at most ${DEVICES_MAX}`);
-  }
-  const devices: NamedPath[] = [];
+  const devices: DeviceSettings[] = [];
   for (let i = 0; i < words.length; i += 2) {
     const [name, path] = words.slice(i, i + 2) as [string, string];
-    if (!/^[!-~]{1,48}$/.test(name) || /[./]/.test(name)) {
-      throw wrong(`name "${name}": it must have 1 to 48 ASCII characters, none of them . or /`);
-    }
-    if (devices.some((device) => device.name === name)) {
+    devices.push(deviceSettings(deviceName("name", name), path, settings));
+  }
+  const own = IDENTITY_OPTIONS.find((name) => settings[name] !== undefined);
+  if (own !== undefined && devices.length > 1) {
+    throw wrong(`${labelOf(own)}: each disk needs its own; name several disks in a --config file`);
+  }
+  return checkDevices(devices);
+}
+
+function checkDevices(devices: DeviceSettings[]): DeviceSettings[] {
+  if (devices.length > DEVICES_MAX) {
+    throw wrong(`${devices.length} devices: there can be at most ${DEVICES_MAX}`);
+  }
+  for (const [index, { name }] of devices.entries()) {
+    if (devices.findIndex((device) => device.name === name) !== index) {
       throw wrong(`name "${name}": there are two of it, each device needs its own`);
     }
-    devices.push({ name, path });
   }
   return devices;
 }
 
-function notesOn(values: ReturnType<typeof split>["values"]): string[] {
-  const notes: string[] = [];
-  if (values.threads !== undefined) {
-    wholeNumber("-e, --threads", values.threads, 1, 1024);
-    notes.push("-e, --threads has no effect: one thread serves all devices");
-  }
-  if (values.non_blocking === true) {
-    notes.push("-l, --non_blocking has no effect: nothing ever blocks");
-  }
-  if (values.multi_cmd !== undefined) {
-    wholeNumber("-M, --multi_cmd", values.multi_cmd, 0, 1);
-    notes.push("-M, --multi_cmd has no effect: commands are always fetched in batches");
-  }
-  return notes;
-}
-
-function wrong(message: string): UsageError {
-  return new UsageError("OPTION", message);
+function notesOn(values: Values): string[] {
+  const names = Object.keys(WITHOUT_EFFECT) as Name[];
+  return names.flatMap((name) => {
+    const value = values[name];
+    const [min, max, why] = WITHOUT_EFFECT[name] as readonly [number, number, string];
+    if (value === undefined) return [];
+    if (value !== true) wholeNumber(min, max)(labelOf(name), plain(value));
+    return [`${labelOf(name)} has no effect: ${why}`];
+  });
 }

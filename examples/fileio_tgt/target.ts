@@ -1,7 +1,8 @@
+import { statSync } from "node:fs";
+
 import {
   createCore,
   type Core,
-  type Disk,
   disk,
   type FileStore,
   fileStore,
@@ -15,7 +16,10 @@ import {
 } from "scst-user";
 
 import { chapFrom } from "./chap.ts";
-import type { Address, NamedPath, Options } from "./options.ts";
+import type { DeviceSettings } from "./device-settings.ts";
+import { makeFile } from "./make-file.ts";
+import type { Options } from "./options.ts";
+import type { Address } from "./program-rules.ts";
 
 /** Says something to who runs the program. */
 export type Tell = (message: string) => void;
@@ -27,8 +31,8 @@ export class FileioTarget {
   readonly #core: Core;
   readonly #server: IscsiServer;
   readonly #devices: RegisteredDevice[] = [];
-  readonly #files: FileStore[] = [];
-  #flushTimer: NodeJS.Timeout | undefined;
+  readonly #files = new Map<FileStore, RegisteredDevice>();
+  readonly #timers: NodeJS.Timeout[] = [];
   #stopping = false;
 
   constructor(options: Options, tell: Tell) {
@@ -58,17 +62,13 @@ export class FileioTarget {
   /** Opens everything and listens. Returns a line a device. */
   async start({ host, port }: Address): Promise<string[]> {
     const { devices } = this.#options;
-    for (const { name, path } of devices) {
-      const device = await registerDevice(
-        loopbackChannel(this.#core),
-        name,
-        this.#open({ name, path }),
-        { report: (code, message) => this.#tell(`${name}: ${message} (${code})`) },
-      );
-      this.#devices.push(device);
-    }
-    this.#flushNowAndThen();
-    const iqn = targetName((devices[0] as NamedPath).name);
+    for (const settings of devices) await this.#add(settings);
+    const { flushSeconds, resizeSeconds } = this.#options;
+    this.#every(flushSeconds, () => {
+      for (const device of this.#devices) device.flushCache();
+    });
+    this.#every(resizeSeconds, () => this.#lookForSizes(false));
+    const iqn = targetName((devices[0] as DeviceSettings).name);
     this.#server.export({ iqn, luns: devices.map(({ name }, lun) => [lun, name]) });
     const address = await this.#server.listen({ host, port });
     const portal = `${host.includes(":") ? `[${host}]` : host}:${address.port}`;
@@ -77,64 +77,67 @@ export class FileioTarget {
     });
   }
 
-  #flushNowAndThen(): void {
-    const { flushSeconds } = this.#options;
-    if (flushSeconds === 0) return;
-    this.#flushTimer = setInterval(() => {
-      for (const device of this.#devices) device.flushCache();
-    }, flushSeconds * 1000);
-    this.#flushTimer.unref();
-  }
-
   /** The files may have grown: looks, and tells the initiators. */
   refreshCapacity(): void {
-    if (this.#stopping) return;
-    for (const file of this.#files) file.refreshSize();
-    for (const device of this.#devices) device.capacityChanged();
+    this.#lookForSizes(true);
   }
 
   /** Ends the sessions, then flushes and closes every device, also if one of them fails. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#flushTimer);
+    for (const timer of this.#timers) clearInterval(timer);
     const server = await Promise.allSettled([this.#server.close()]);
     const devices = await Promise.allSettled(this.#devices.map((device) => device.close()));
     const failed = [...server, ...devices].find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 
-  #open(named: NamedPath): Disk {
-    const { blockSize, writeThrough, readOnly, nullio, nvCache, vdiskId } = this.#options;
-    const file = fileStore(named.path, { readOnly: readOnly || nullio, writeThrough });
-    this.#tellSize(named, file.size);
+  async #add(settings: DeviceSettings): Promise<void> {
+    const { name, path, sizeBytes, nullio } = settings;
+    if (sizeBytes !== undefined) makeFile(path, sizeBytes);
+    const file = fileStore(path, settings.store);
+    this.#tellSize(settings, file.size);
     const store = nullio ? nullStore(file.size) : file;
-    if (nullio) this.#closeLater(file);
-    else this.#files.push(file);
-    return disk(store, {
-      blockSize,
-      readOnly,
-      writeThrough,
-      nonVolatileCache: nvCache,
-      name: vdiskId === 0 ? named.name : `${vdiskId}:${named.name}`,
-      product: named.name.slice(0, 16),
-      device: this.#options.device,
-    });
+    if (nullio) await file.close();
+    const { vdiskId } = this.#options;
+    const identified = vdiskId === 0 ? name : `${vdiskId}:${name}`;
+    const device = await registerDevice(
+      loopbackChannel(this.#core),
+      name,
+      disk(store, { name: identified, ...settings.disk }),
+      { report: (code, message) => this.#tell(`${name}: ${message} (${code})`) },
+    );
+    this.#devices.push(device);
+    if (!nullio) this.#files.set(file, device);
   }
 
-  #tellSize({ name, path }: NamedPath, size: number): void {
-    const { blockSize } = this.#options;
-    const rest = size % blockSize;
+  #every(seconds: number, action: () => void): void {
+    if (seconds > 0) this.#timers.push(setInterval(action, seconds * 1000).unref());
+  }
+
+  /** @param tell whether initiators are told in any case, or only of another size */
+  #lookForSizes(tell: boolean): void {
+    if (this.#stopping) return;
+    for (const [file, device] of this.#files) {
+      const before = file.size;
+      try {
+        if (file.refreshSize() !== before || tell) device.capacityChanged();
+      } catch (error) {
+        this.#tell(error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+
+  #tellSize({ name, path, blockSize }: DeviceSettings, storeSize: number): void {
+    const stat = statSync(path);
+    const size = stat.isFile() ? stat.size : storeSize;
+    const rest = size - (storeSize - (storeSize % blockSize));
     if (rest !== 0 && size > blockSize) {
       this.#tell(
         `${name}: the last ${rest} bytes of ${path} are left out: ` +
           `${size} is no multiple of the block size, ${blockSize}`,
       );
     }
-  }
-
-  /** With --nullio the file only says how large the disk is. */
-  #closeLater(file: FileStore): void {
-    void file.close();
   }
 
   #log({ level, message, code }: LogEntry): void {

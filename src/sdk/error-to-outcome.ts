@@ -4,6 +4,7 @@ import { busy, checkCondition, type Outcome, taskSetFull } from "./outcome.ts";
 /** What an errno means to an initiator, where it means something of its own. */
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
   ENOSPC: checkCondition(SENSE.SPACE_ALLOCATION_FAILED_WRITE_PROTECT),
+  EFBIG: checkCondition(SENSE.SPACE_ALLOCATION_FAILED_WRITE_PROTECT),
   EDQUOT: checkCondition(SENSE.SPACE_ALLOCATION_FAILED_WRITE_PROTECT),
   EROFS: checkCondition(SENSE.WRITE_PROTECTED),
   EPERM: checkCondition(SENSE.WRITE_PROTECTED),

@@ -1,4 +1,5 @@
 import { UsageError } from "../../protocol/errors.ts";
+import { alignedBytes } from "../native/aligned-bytes.ts";
 
 export const PAGE_SIZE = 4096;
 
@@ -124,7 +125,10 @@ export class Arena {
  */
 const LOOPBACK_BASE = 0x10_0000;
 
-/** Memory of this process under addresses of its own making. */
+/**
+ * Memory of this process under addresses of its own making. Where koffi is there it begins at a
+ * page in truth too, so that files without page cache (O_DIRECT) read into it without a copy.
+ */
 export class LoopbackSource implements ArenaSource {
   #next = LOOPBACK_BASE;
 
@@ -132,7 +136,6 @@ export class LoopbackSource implements ArenaSource {
     const base = this.#next;
     // A gap behind each segment: a run over its end is an error, not another's data.
     this.#next += Math.ceil(length / PAGE_SIZE) * PAGE_SIZE + PAGE_SIZE;
-    // Not a Buffer: its slice() gives no copy.
-    return { base, bytes: new Uint8Array(length) };
+    return { base, bytes: alignedBytes(length, PAGE_SIZE) };
   }
 }

@@ -6,18 +6,53 @@ import type * as koffi from "koffi";
 export const RWF_NOWAIT = 0x8;
 
 export const SEEK_END = 2;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
+
+/** What a call on another thread gave: its result, or a negative errno. */
+export type Done = (result: number) => void;
 
 /**
  * The C library, called through koffi. Pointers are numbers: user addresses are below 2^47.
  * A call that fails gives -1 and leaves its reason in `errno()`, which is right until the next
- * call of any kind.
+ * call of any kind. Calls with a `done` run on Node's thread pool.
  */
 export interface Libc {
   preadv2(fd: number, iovecAddress: number, count: number, offset: number, flags: number): number;
   lseek(fd: number, offset: number, whence: number): number;
+  read(fd: number, address: number, length: number): number;
+  close(fd: number): number;
+  eventfd(initial: number, flags: number): number;
+  /** A failure gives a number above 2^53: see {@link isMapped}. */
+  mmap(
+    address: number,
+    length: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): number | bigint;
+  /** A system call by its number, for those that the C library has no function for. */
+  syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
+  statx(fd: number, path: number, flags: number, mask: number, statxAddress: number): number;
+  fallocate(fd: number, mode: number, offset: number, length: number, done: Done): void;
+  /** The same on this thread: for what takes no time. */
+  fallocateNow(fd: number, mode: number, offset: number, length: number): number;
   errno(): number;
   /** Where `bytes` are in memory. They stay there as long as their ArrayBuffer lives. */
   addressOf(bytes: Uint8Array): number;
+  /** Memory that was mapped, as bytes. It must stay mapped for as long as they are used. */
+  bytesAt(address: number, length: number): ArrayBuffer;
+  /** Calls `readable` from the event loop whenever `fd` can be read. */
+  whenReadable(fd: number, readable: () => void): Poll;
+}
+
+/** A descriptor that the event loop looks at. */
+export interface Poll {
+  /** Whether it keeps the process alive. */
+  hold(alive: boolean): void;
+  /** Looks no more. It must be called before the process ends. */
+  stop(): void;
 }
 
 let loaded: Libc | null | undefined;
@@ -31,32 +66,78 @@ export function loadLibc(): Libc | undefined {
   return loaded ?? undefined;
 }
 
+/** Whether `mmap` succeeded: MAP_FAILED is the largest address there is. */
+export function isMapped(address: number | bigint): address is number {
+  return typeof address === "number" && address > 0;
+}
+
 function tryLoad(): Libc | null {
   // The prototypes below are those of 64-bit Linux.
   if (process.platform !== "linux") return null;
   if (process.arch !== "x64" && process.arch !== "arm64") return null;
   try {
     const require = createRequire(import.meta.url);
-    const ffi = require("koffi") as typeof koffi;
-    // Names of the process itself: Node is linked against the C library.
-    const library = ffi.load(null);
-    const preadv2 = library.func("preadv2", "intptr_t", [
-      "int",
-      "uintptr_t",
-      "int",
-      "int64_t",
-      "int",
-    ]);
-    const lseek = library.func("lseek", "int64_t", ["int", "int64_t", "int"]);
-    return {
-      preadv2: preadv2 as unknown as Libc["preadv2"],
-      lseek: lseek as unknown as Libc["lseek"],
-      errno: () => ffi.errno(),
-      addressOf: addressCache((bytes) => Number(ffi.address(bytes))),
-    };
+    return bind(require("koffi") as typeof koffi);
   } catch {
     return null;
   }
+}
+
+function bind(ffi: typeof koffi): Libc {
+  // Names of the process itself: Node is linked against the C library.
+  const library = ffi.load(null);
+  const sync = <Name extends keyof Libc>(name: Name, result: string, parameters: string[]) =>
+    library.func(name, result, parameters) as unknown as Libc[Name];
+  const long = "intptr_t";
+  const pointer = "uintptr_t";
+  const fallocate = library.func("fallocate", "int", ["int", "int", "int64_t", "int64_t"]);
+  return {
+    preadv2: sync("preadv2", long, ["int", pointer, "int", "int64_t", "int"]),
+    lseek: sync("lseek", "int64_t", ["int", "int64_t", "int"]),
+    read: sync("read", long, ["int", pointer, "size_t"]),
+    close: sync("close", "int", ["int"]),
+    eventfd: sync("eventfd", "int", ["uint", "int"]),
+    mmap: sync("mmap", pointer, [pointer, "size_t", "int", "int", "int", "int64_t"]),
+    // Variadic in C, but integers of up to 64 bits travel the same way in both.
+    syscall: sync("syscall", long, [long, ...Array<string>(6).fill(pointer)]),
+    statx: sync("statx", "int", ["int", pointer, "int", "uint", pointer]),
+    fallocate: onThreadPool(ffi, fallocate),
+    fallocateNow: fallocate,
+    errno: () => ffi.errno(),
+    addressOf: addressCache((bytes) => Number(ffi.address(bytes))),
+    bytesAt: (address, length) => ffi.view(BigInt(address), length),
+    whenReadable: (fd, readable) => poll(ffi, fd, readable),
+  };
+}
+
+type NativeFunction = ReturnType<ReturnType<typeof koffi.load>["func"]>;
+
+function onThreadPool(ffi: typeof koffi, call: NativeFunction) {
+  return (...words: [...number[], Done]): void => {
+    const done = words.pop() as Done;
+    // errno is that of the call here, and nowhere later.
+    call.async(...words, (error: unknown, result: number) => {
+      done(error === null && result !== -1 ? result : -ffi.errno());
+    });
+  };
+}
+
+/** libuv's own look at a descriptor. The handle stays referenced: its end would close it. */
+function poll(ffi: typeof koffi, fd: number, readable: () => void): Poll {
+  const handle = ffi.node.poll(fd, { readable: true }, () => {
+    try {
+      readable();
+    } catch (error) {
+      // koffi would swallow it.
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  });
+  return {
+    hold: (alive) => (alive ? handle.ref() : handle.unref()),
+    stop: () => handle.stop(),
+  };
 }
 
 /** Asks koffi (43 ns) once an ArrayBuffer, which never moves, and adds the view's offset. */

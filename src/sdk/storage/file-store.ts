@@ -1,17 +1,17 @@
 import * as fs from "node:fs";
 
-import { ERRNO } from "../../protocol/errno.ts";
-import { SystemError, UsageError } from "../../protocol/errors.ts";
-import type { BlockStore } from "./block-store.ts";
+import { loadLibc } from "../native/libc.ts";
+import { blockDeviceFacts } from "./block-device.ts";
+import type { BlockStore, Extent, WriteZeroesOptions } from "./block-store.ts";
+import { BufferedAccess, type FileAccess } from "./buffered-access.ts";
+import { DirectAccess } from "./direct-access.ts";
+import { directAlignment } from "./direct-alignment.ts";
+import { chooseFileIo } from "./file-io.ts";
 import { sizeOfFile } from "./file-size.ts";
-import { pageCacheReader, type ReadNow } from "./page-cache.ts";
-import { access, beyondEnd, errnoError, readOnlyStore, systemError } from "./system-error.ts";
-
-/**
- * Up to this many bytes are written on the event loop: into the page cache, which takes less
- * time than to hand them to another thread.
- */
-const WRITE_NOW_BYTES_MAX = 64 * 1024;
+import { FileSpace } from "./file-space.ts";
+import { OpenFile } from "./open-file.ts";
+import { openPath } from "./open-path.ts";
+import { beyondEnd, cutShort, readOnlyStore } from "./system-error.ts";
 
 export interface FileStoreOptions {
   /** Opens the file for reading only. */
@@ -19,19 +19,27 @@ export interface FileStoreOptions {
   /** Every write is durable when it is done (O_DSYNC). */
   readonly writeThrough?: boolean;
   /**
-   * `"buffered"` reads what is in the page cache at once and everything else on Node's thread
-   * pool; `"thread-pool"` reads everything there.
+   * `"buffered"`, the default: through the page cache; what it has is read at once.
+   * `"direct"`: past it (O_DIRECT), for files that are larger than memory or that others cache.
+   * `"thread-pool"`: through the page cache, and every read on Node's thread pool.
    */
-  readonly engine?: "buffered" | "thread-pool";
+  readonly engine?: "buffered" | "direct" | "thread-pool";
+  /**
+   * How what must wait for the disk is waited for: by io_uring where it is to be had, by Node's
+   * thread pool (UV_THREADPOOL_SIZE threads, 4 by default) otherwise. To have io_uring or nothing,
+   * say so: opening throws where there is none.
+   */
+  readonly io?: "io_uring" | "thread-pool";
 }
 
 /**
- * A regular file or a block device, through the page cache. The event loop never waits for the
- * disk: misses, large writes, and everything that must be durable go to Node's thread pool
- * (UV_THREADPOOL_SIZE threads, 4 by default).
+ * A regular file or a block device. The event loop never waits for the disk.
+ *
+ * With `"direct"` the size is cut to whole units of what the file system demands, mostly 512
+ * bytes. What koffi is needed for (holes, io_uring, O_DIRECT) is absent without it.
  *
  * Opens the file at once. Throws `SystemError` where that fails and `UsageError` where `path` is
- * no file.
+ * no file, or the engine can't be had for it.
  */
 export function fileStore(path: string, options: FileStoreOptions = {}): FileStore {
   return new FileStore(path, options);
@@ -42,204 +50,181 @@ export class FileStore implements BlockStore {
   readonly path: string;
   readonly readOnly: boolean;
   readonly writeThrough: boolean;
-  /** How reads that need not wait are done; all wait where there is none. */
-  readonly #readNow: ReadNow | undefined;
-  #fd: number;
+  readonly engine: "buffered" | "direct" | "thread-pool";
+  readonly rotational?: boolean;
+  readonly physicalBlockSize?: number;
+  readonly trim?: (offset: number, length: number) => Promise<void>;
+  readonly writeZeroes?: (
+    offset: number,
+    length: number,
+    options: WriteZeroesOptions,
+  ) => Promise<void>;
+  readonly allocated?: (offset: number, length: number) => readonly Extent[];
+  /** Called when {@link refreshSize} finds another size than before. */
+  onResize: (() => void) | undefined;
+  readonly #file: OpenFile;
+  readonly #access: FileAccess;
+  /** The size is a multiple of this. */
+  readonly #unit: number;
   #size: number;
-  /** Operations on the thread pool: the descriptor stays open until they are done. */
-  #waiting = 0;
-  #whenIdle: (() => void) | undefined;
-  #closed: Promise<void> | undefined;
-  /** Linux tells of lost writes once and then forgets them. We don't. */
-  #flushError: SystemError | undefined;
+  /** Where the file ends as far as we know: before `size` where somebody has cut it short. */
+  #end: number;
 
   /** Use {@link fileStore}. */
   constructor(path: string, options: FileStoreOptions) {
+    const { readOnly = false, writeThrough = false, engine = "buffered" } = options;
     this.path = path;
     this.name = `file ${path}`;
-    this.readOnly = options.readOnly ?? false;
-    this.writeThrough = options.writeThrough ?? false;
-    this.#fd = open(path, this.readOnly, this.writeThrough);
+    this.readOnly = readOnly;
+    this.writeThrough = writeThrough;
+    this.engine = engine;
+    const direct = engine === "direct";
+    const io = chooseFileIo(engine === "thread-pool" ? "thread-pool" : options.io);
+    const fd = openPath(path, { readOnly, synchronous: writeThrough, direct });
     try {
-      this.#size = sizeOfFile(this.#fd, path);
-      this.#readNow =
-        options.engine === "thread-pool" ? undefined : pageCacheReader(this.#fd, path);
+      this.#file = new OpenFile(fd, this.name, io, () => this.#lookForEnd());
+      const alignment = direct ? directAlignment(fd, path) : undefined;
+      this.#unit = alignment?.unit ?? 1;
+      this.#file.unit = this.#unit;
+      this.#access =
+        alignment === undefined
+          ? new BufferedAccess(this.#file, path, {
+              readLater: engine === "thread-pool",
+              synchronous: writeThrough,
+              now: () => performance.now(),
+            })
+          : new DirectAccess(this.#file, alignment, writeThrough);
+      this.#size = this.#sizeNow();
+      this.#end = this.#size;
+      Object.assign(this, mediumOf(fd), this.#spaceMethods());
     } catch (error) {
-      fs.closeSync(this.#fd);
+      fs.closeSync(fd);
       throw error;
     }
+  }
+
+  /** What koffi is needed for, and the file or its file system may not have. */
+  #spaceMethods(): Pick<BlockStore, "trim" | "writeZeroes" | "allocated"> {
+    const libc = loadLibc();
+    if (libc === undefined) return {};
+    const space = new FileSpace(libc, this.#file, this.#access);
+    const trim = (offset: number, length: number) => this.#trim(space, offset, length);
+    return {
+      ...(space.canTellHoles
+        ? { allocated: (offset, length) => this.#allocated(space, offset, length) }
+        : {}),
+      ...(this.readOnly
+        ? {}
+        : { writeZeroes: (offset, length, how) => this.#zero(space, offset, length, how) }),
+      ...(space.canTrim && !this.readOnly ? { trim } : {}),
+    };
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Looks how large the file is now. Returns the size in bytes. */
+  /** What waits for the disk: `"io_uring"` or `"thread-pool"`. */
+  get io(): "io_uring" | "thread-pool" {
+    return this.#file.io.name;
+  }
+
+  /** Looks how large the file is now, and tells who wants to know. Returns the size in bytes. */
   refreshSize(): number {
-    this.#size = sizeOfFile(this.#fd, this.path);
-    return this.#size;
+    this.#file.checkOpen();
+    const size = this.#sizeNow();
+    this.#end = size;
+    if (size !== this.#size) {
+      this.#size = size;
+      this.onResize?.();
+    }
+    return size;
   }
 
   read(buffer: Uint8Array, offset: number): void | Promise<void> {
-    if (offset < 0) throw beyondEnd("read", this.name, offset, buffer.length);
-    const done = this.#readNow === undefined ? 0 : this.#readNow(this.#fd, buffer, offset);
-    if (done === buffer.length) return undefined;
-    return this.#readLater(buffer, offset, done);
+    this.#file.checkOpen();
+    if (offset < 0 || offset + buffer.length > this.#size) {
+      throw beyondEnd("read", this.name, offset, buffer.length);
+    }
+    if (buffer.length === 0) return undefined;
+    return this.#access.read(buffer, offset);
   }
 
   write(buffer: Uint8Array, offset: number, fua: boolean): void | Promise<void> {
-    if (this.readOnly) throw readOnlyStore(this.name, offset, buffer.length);
-    if (offset < 0 || offset + buffer.length > this.#size) {
-      throw beyondEnd("write", this.name, offset, buffer.length);
-    }
-    if (this.writeThrough) return this.#writeLater(buffer, offset, false);
-    if (buffer.length > WRITE_NOW_BYTES_MAX) return this.#writeLater(buffer, offset, fua);
-    this.#writeNow(buffer, offset);
-    return fua ? this.flush() : undefined;
+    this.#checkChange("write", offset, buffer.length);
+    if (buffer.length === 0) return fua ? this.flush() : undefined;
+    return this.#access.write(buffer, offset, fua);
   }
 
   flush(): void | Promise<void> {
+    this.#file.checkOpen();
     if (this.readOnly) return undefined;
-    return this.#later((resolve, reject) => this.#sync(resolve, reject));
+    this.#lookForEnd();
+    if (this.#end < this.#size) throw cutShort("flush", this.name, this.#end);
+    return this.#file.sync();
   }
 
   /** Waits for what is under way, then closes the file. It flushes nothing. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#file.close();
   }
 
-  /** Reads on the thread pool what follows the first `done` bytes. */
-  #readLater(buffer: Uint8Array, offset: number, done: number): Promise<void> {
-    const length = buffer.length;
-    const fail = (error: unknown) => systemError(error, access("read", this.name, offset, length));
-    return this.#later((resolve, reject) => {
-      const next = () => {
-        fs.read(this.#fd, buffer, done, length - done, offset + done, (error, count) => {
-          if (error !== null) return reject(fail(error));
-          if (count === 0) return reject(beyondEnd("read", this.name, offset, length));
-          done += count;
-          if (done === length) resolve();
-          else next();
-        });
-      };
-      next();
-    });
+  #sizeNow(): number {
+    const size = sizeOfFile(this.#file.fd, this.path);
+    return size - (size % this.#unit);
   }
 
-  #writeLater(buffer: Uint8Array, offset: number, durable: boolean): Promise<void> {
-    const length = buffer.length;
-    const what = () => access("write", this.name, offset, length);
-    return this.#later((resolve, reject) => {
-      let done = 0;
-      const next = () => {
-        fs.write(this.#fd, buffer, done, length - done, offset + done, (error, count) => {
-          if (error !== null) return reject(systemError(error, what()));
-          if (count === 0 && length > 0) return reject(errnoError(ERRNO.EIO, what()));
-          done += count;
-          if (done < length) next();
-          else if (durable) this.#sync(resolve, reject);
-          else resolve();
-        });
-      };
-      next();
-    });
+  /** A file that somebody made smaller: what is written behind its end would hide the loss. */
+  #lookForEnd(): void {
+    this.#end = Math.min(this.#end, this.#sizeNow());
   }
 
-  #writeNow(buffer: Uint8Array, offset: number): void {
-    this.#checkOpen();
-    const length = buffer.length;
-    try {
-      for (let done = 0; done < length;) {
-        const count = fs.writeSync(this.#fd, buffer, done, length - done, offset + done);
-        if (count === 0) throw errnoError(ERRNO.EIO, "nothing was written");
-        done += count;
-      }
-    } catch (error) {
-      throw systemError(error, access("write", this.name, offset, length));
+  #checkChange(verb: string, offset: number, length: number): void {
+    this.#file.checkOpen();
+    if (this.readOnly) throw readOnlyStore(this.name, offset, length, verb);
+    if (offset < 0 || offset + length > this.#size) {
+      throw beyondEnd(verb, this.name, offset, length);
     }
+    if (offset + length > this.#end) throw cutShort(verb, this.name, this.#end);
   }
 
-  /** fdatasync; once it has failed, every later one fails with the same error. */
-  #sync(resolve: () => void, reject: (error: SystemError) => void): void {
-    fs.fdatasync(this.#fd, (error) => {
-      if (error !== null) this.#flushError ??= systemError(error, `flush of ${this.name}`);
-      if (this.#flushError === undefined) resolve();
-      else reject(this.#flushError);
+  #trim(space: FileSpace, offset: number, length: number): Promise<void> {
+    this.#checkChange("trim", offset, length);
+    return this.#file.during(async () => {
+      if (length > 0) await space.trim(offset, length);
+      if (this.writeThrough) await this.#file.sync();
     });
   }
 
-  /** Starts something on the thread pool, and counts it as long as it lasts. */
-  #later(
-    start: (resolve: () => void, reject: (error: SystemError) => void) => void,
+  #zero(
+    space: FileSpace,
+    offset: number,
+    length: number,
+    { mayTrim, fua }: WriteZeroesOptions,
   ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#checkOpen();
-      this.#waiting++;
-      const over = () => {
-        this.#waiting--;
-        if (this.#waiting === 0) this.#whenIdle?.();
-      };
-      start(
-        () => {
-          resolve();
-          over();
-        },
-        (error) => {
-          reject(error);
-          over();
-        },
-      );
+    this.#checkChange("zeroing", offset, length);
+    return this.#file.during(async () => {
+      if (length > 0) await space.writeZeroes(offset, length, mayTrim);
+      if (fua || this.writeThrough) await this.#file.sync();
     });
   }
 
-  #checkOpen(): void {
-    if (this.#closed !== undefined) throw errnoError(ERRNO.EBADF, `${this.name} is closed`);
-  }
-
-  async #close(): Promise<void> {
-    if (this.#waiting > 0) {
-      await new Promise<void>((resolve) => {
-        this.#whenIdle = resolve;
-      });
+  #allocated(space: FileSpace, offset: number, length: number): readonly Extent[] {
+    this.#file.checkOpen();
+    if (offset < 0 || offset + length > this.#size) {
+      throw beyondEnd("look for holes", this.name, offset, length);
     }
-    const fd = this.#fd;
-    this.#fd = -1;
-    await new Promise<void>((resolve, reject) => {
-      fs.close(fd, (error) => {
-        if (error) reject(systemError(error, `close of ${this.name}`));
-        else resolve();
-      });
-    });
+    return space.allocated(offset, length);
   }
 }
 
-function open(path: string, readOnly: boolean, writeThrough: boolean): number {
-  const { O_RDONLY, O_RDWR, O_DSYNC } = fs.constants;
-  const flags = (readOnly ? O_RDONLY : O_RDWR) | (writeThrough ? O_DSYNC : 0);
-  let stat: fs.Stats;
-  try {
-    // Asked before opening: to open a pipe or a terminal line may wait for ever.
-    stat = fs.statSync(path);
-  } catch (error) {
-    throw systemError(error, `opening ${path}`);
-  }
-  if (!stat.isFile() && !stat.isBlockDevice()) {
-    throw new UsageError(
-      "FILE_STORE_PATH",
-      `${path} is ${kindOf(stat)}: a file store needs a regular file or a block device`,
-    );
-  }
-  try {
-    return fs.openSync(path, flags);
-  } catch (error) {
-    throw systemError(error, `opening ${path}`);
-  }
-}
-
-function kindOf(stat: fs.Stats): string {
-  if (stat.isDirectory()) return "a directory";
-  if (stat.isCharacterDevice()) return "a character device";
-  if (stat.isFIFO()) return "a pipe";
-  return "no file";
+/** What the device under the file is like, as far as the system says. */
+function mediumOf(fd: number): { rotational?: boolean; physicalBlockSize?: number } {
+  const stat = fs.fstatSync(fd);
+  const { rotational, physicalBlockSize } = blockDeviceFacts(stat);
+  return {
+    ...(rotational === undefined ? {} : { rotational }),
+    // A file's blocks are its file system's business, which hides those of the device.
+    ...(physicalBlockSize === undefined || !stat.isBlockDevice() ? {} : { physicalBlockSize }),
+  };
 }

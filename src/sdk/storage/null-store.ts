@@ -12,21 +12,25 @@ import { beyondEnd } from "./system-error.ts";
 export function nullStore(sizeBytes: number): BlockStore {
   checkSize("a null store", sizeBytes);
   const name = "null";
-  const check = (verb: string, buffer: Uint8Array, offset: number) => {
-    if (offset < 0 || offset + buffer.length > sizeBytes) {
-      throw beyondEnd(verb, name, offset, buffer.length);
-    }
+  const check = (verb: string, offset: number, length: number) => {
+    if (offset < 0 || offset + length > sizeBytes) throw beyondEnd(verb, name, offset, length);
   };
   return {
     name,
     size: sizeBytes,
     readOnly: false,
     read(buffer, offset) {
-      check("read", buffer, offset);
+      check("read", offset, buffer.length);
       buffer.fill(0);
     },
     write(buffer, offset) {
-      check("write", buffer, offset);
+      check("write", offset, buffer.length);
+    },
+    trim(offset, length) {
+      check("trim", offset, length);
+    },
+    writeZeroes(offset, length) {
+      check("zeroing", offset, length);
     },
     flush() {},
     close() {},

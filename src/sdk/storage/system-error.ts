@@ -1,11 +1,12 @@
 import { getSystemErrorMap } from "node:util";
 
-import { ERRNO } from "../../protocol/errno.ts";
+import { ERRNO, errnoName } from "../../protocol/errno.ts";
 import { SystemError } from "../../protocol/errors.ts";
 
 /** A `SystemError` for an errno (a positive number). `what` says which operation on what. */
 export function errnoError(errno: number, what: string, cause?: unknown): SystemError {
-  const [name, text] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, "unknown error"];
+  // Node's table is without some of those that a disk gives, such as EDQUOT.
+  const [name, text] = getSystemErrorMap().get(-errno) ?? [errnoName(errno), "unknown error"];
   return new SystemError(
     name,
     errno,
@@ -34,11 +35,25 @@ export function beyondEnd(verb: string, name: string, offset: number, length: nu
   );
 }
 
+/** What a file store says where somebody has made the file smaller than the store is. */
+export function cutShort(verb: string, name: string, end: number): SystemError {
+  return new SystemError(
+    "EIO",
+    ERRNO.EIO,
+    `${verb} of ${name}: EIO, it has been cut to ${end} bytes`,
+  );
+}
+
 /** What every store says of a write that it must refuse. */
-export function readOnlyStore(name: string, offset: number, length: number): SystemError {
+export function readOnlyStore(
+  name: string,
+  offset: number,
+  length: number,
+  verb = "write",
+): SystemError {
   return new SystemError(
     "EROFS",
     ERRNO.EROFS,
-    `${access("write", name, offset, length)}: EROFS, it is read-only`,
+    `${access(verb, name, offset, length)}: EROFS, it is read-only`,
   );
 }

@@ -1,8 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { readFileSync, truncateSync } from "node:fs";
-import { join } from "node:path";
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 
+import { directFolder } from "../../sdk/storage/direct-folder.ts";
 import { scratchFiles } from "../../sdk/storage/scratch-file.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -100,6 +101,23 @@ describe("fileio_tgt", () => {
       devices: [{ name: "disk1", handler: "user" }],
       measuresLatency: true,
     });
+  });
+
+  test("makes a file with --size, and serves it with O_DIRECT and from a configuration", async () => {
+    const folder = directFolder();
+    if (folder === undefined) return;
+    const made = join(mkdtempSync(join(folder, "fileio-")), "new.img");
+    const config = newFile(0);
+    const device = { name: "disk1", path: made, size: "1M", direct: true, block: 4096, usn: "7" };
+    writeFileSync(config, JSON.stringify({ iscsi: "127.0.0.1:0", devices: [device] }));
+    const program = new Program("--config", config);
+    await program.printed("ready");
+    expect(program.stdout).toContain(`disk1  ${made}  iscsi://127.0.0.1:`);
+    expect(statSync(made)).toMatchObject({ size: 1 << 20, blocks: 0 });
+    program.child.kill("SIGTERM");
+    expect(await program.ended).toBe(0);
+    expect(program.stderr).toBe("");
+    rmSync(dirname(made), { recursive: true });
   });
 
   test("--nullio leaves the file alone", async () => {

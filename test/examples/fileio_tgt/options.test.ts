@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 
-import { type Options, parseOptions, USAGE } from "../../../examples/fileio_tgt/options.ts";
+import { type Options, parseOptions } from "../../../examples/fileio_tgt/options.ts";
 import { rates, showRates } from "../../../examples/fileio_tgt/rates.ts";
 import { targetName } from "../../../examples/fileio_tgt/target.ts";
+import { USAGE } from "../../../examples/fileio_tgt/usage.ts";
 
 const words = (line: string) => line.split(" ").filter((word) => word !== "");
 
@@ -12,50 +13,80 @@ function run(line: string): Options {
   return request.options;
 }
 
+const core = { parse: "standard", onFree: "ignore", memoryReuse: "all" };
+
+/** What the options of the program are, or of its only device. */
 const ACCEPTED: readonly (readonly [line: string, expected: object])[] = [
   [
     "d a.img",
     {
-      blockSize: 512,
-      writeThrough: false,
-      readOnly: false,
-      nullio: false,
-      nvCache: false,
       vdiskId: 0,
-      device: { parse: "standard", onFree: "ignore", memoryReuse: "all" },
+      flushSeconds: 0,
+      resizeSeconds: 0,
       iscsi: undefined,
       metrics: undefined,
       chap: { users: [], mutual: undefined },
       discoveryChap: { users: [], mutual: undefined },
-      devices: [{ name: "d", path: "a.img" }],
       notes: [],
+      name: "d",
+      path: "a.img",
+      sizeBytes: undefined,
+      blockSize: 512,
+      nullio: false,
+      store: { readOnly: false, writeThrough: false, engine: "buffered" },
+      disk: {
+        blockSize: 512,
+        readOnly: false,
+        writeThrough: false,
+        nonVolatileCache: false,
+        removable: false,
+        product: "d",
+        device: core,
+      },
     },
   ],
-  ["-b 4096 d a.img", { blockSize: 4096 }],
+  ["-b 4096 d a.img", { blockSize: 4096, disk: { blockSize: 4096 } }],
   ["--block=4096 d a.img", { blockSize: 4096 }],
   ["-b4096 d a.img", { blockSize: 4096 }],
-  ["-t d a.img", { writeThrough: true }],
-  ["--write_through d a.img", { writeThrough: true }],
-  ["-r d a.img", { readOnly: true }],
-  ["--read_only d a.img", { readOnly: true }],
-  ["-n d a.img", { nullio: true }],
+  ["--size 10G d a.img", { sizeBytes: 10 * 1024 ** 3 }],
+  ["--size=4096 d a.img", { sizeBytes: 4096 }],
+  ["-o d a.img", { store: { engine: "direct" } }],
+  ["--direct --io io_uring d a.img", { store: { engine: "direct", io: "io_uring" } }],
+  ["--io thread-pool d a.img", { store: { io: "thread-pool" } }],
+  ["-t d a.img", { store: { writeThrough: true }, disk: { writeThrough: true } }],
+  ["--write_through d a.img", { store: { writeThrough: true } }],
+  ["-r d a.img", { store: { readOnly: true }, disk: { readOnly: true } }],
+  ["--read_only d a.img", { disk: { readOnly: true } }],
+  ["-n d a.img", { nullio: true, store: { readOnly: true }, disk: { readOnly: false } }],
   ["--nullio d a.img", { nullio: true }],
-  ["-c d a.img", { nvCache: true }],
-  ["--nv_cache d a.img", { nvCache: true }],
-  ["-trc d a.img", { writeThrough: true, readOnly: true, nvCache: true }],
-  ["-p call d a.img", { device: { parse: "call", onFree: "ignore", memoryReuse: "all" } }],
+  ["-c d a.img", { disk: { nonVolatileCache: true } }],
+  ["--nv_cache d a.img", { disk: { nonVolatileCache: true } }],
+  ["-trc d a.img", { disk: { writeThrough: true, readOnly: true, nonVolatileCache: true } }],
+  ["--thin_provisioned d a.img", { disk: { thinProvisioned: true } }],
+  ["--rotational 1 d a.img", { disk: { rotationRate: 15_000 } }],
+  ["--rotational=0 d a.img", { disk: { rotationRate: 1 } }],
+  ["--removable d a.img", { disk: { removable: true } }],
+  ["--lb_per_pb_exp 0 d a.img", { disk: { physicalBlockSize: 512 } }],
+  ["--opt_trans_len 1M d a.img", { disk: { limits: { optimalTransferBytes: 1_048_576 } } }],
+  ["--usn 0123 d a.img", { disk: { serial: "0123" } }],
+  ["--t10_dev_id 77 d a.img", { disk: { t10DeviceId: "77" } }],
+  ["--naa_id 0x3000000000000ABC d a.img", { disk: { naa: "3000000000000abc" } }],
+  ["--eui64_id 0011223344556677 d a.img", { disk: { eui64: "0011223344556677" } }],
   [
-    "--parse=excpt d a.img",
-    { device: { parse: "exception", onFree: "ignore", memoryReuse: "all" } },
+    "--t10_vend_id V --prod_id P --prod_rev_lvl 1.0 d a.img",
+    { disk: { vendor: "V", product: "P", revision: "1.0" } },
   ],
-  ["-f call d a.img", { device: { parse: "standard", onFree: "call", memoryReuse: "all" } }],
-  ["-m read d a.img", { device: { parse: "standard", onFree: "call", memoryReuse: "read" } }],
+  ["-p call d a.img", { disk: { device: { ...core, parse: "call" } } }],
+  ["--parse=excpt d a.img", { disk: { device: { ...core, parse: "exception" } } }],
+  ["-f call d a.img", { disk: { device: { ...core, onFree: "call" } } }],
+  ["-m read d a.img", { disk: { device: { ...core, onFree: "call", memoryReuse: "read" } } }],
   [
     "--mem_reuse none --on_free ignore d a.img",
-    { device: { parse: "standard", onFree: "ignore", memoryReuse: "none" } },
+    { disk: { device: { ...core, memoryReuse: "none" } } },
   ],
   ["-I 7 d a.img", { vdiskId: 7 }],
   ["-F 10 d a.img", { flushSeconds: 10 }],
+  ["--resize_poll 5 d a.img", { resizeSeconds: 5 }],
   ["--state_dir=pr d a.img", { stateFolder: "pr" }],
   ["--vdisk_id=0x10 d a.img", { vdiskId: 16 }],
   ["--metrics 9100 d a.img", { metrics: { host: "127.0.0.1", port: 9100 } }],
@@ -72,16 +103,8 @@ const ACCEPTED: readonly (readonly [line: string, expected: object])[] = [
   ["--iscsi=localhost:0 d a.img", { iscsi: { host: "localhost", port: 0 } }],
   ["--iscsi :3260 d a.img", { iscsi: { host: "0.0.0.0", port: 3260 } }],
   ["--iscsi [::1]:3260 d a.img", { iscsi: { host: "::1", port: 3260 } }],
-  [
-    "d a.img e b.img",
-    {
-      devices: [
-        { name: "d", path: "a.img" },
-        { name: "e", path: "b.img" },
-      ],
-    },
-  ],
-  ["-- -d a.img", { devices: [{ name: "-d", path: "a.img" }] }],
+  ["d a.img e b.img", { devices: [{ name: "d" }, { name: "e", path: "b.img" }] }],
+  ["-- -d a.img", { name: "-d", path: "a.img" }],
 ];
 
 const REFUSED: readonly (readonly [line: string, message: string])[] = [
@@ -102,7 +125,16 @@ const REFUSED: readonly (readonly [line: string, message: string])[] = [
   ["--iscsi=host d a.img", "--iscsi host: it must be HOST:PORT, such as 127.0.0.1:3260"],
   ["--iscsi=host:99999 d a.img", "--iscsi host:99999: it must be HOST:PORT"],
   ["-x d a.img", "Unknown option '-x'"],
-  ["--direct d a.img", "Unknown option '--direct'"],
+  ["--size 1 d a.img", "--size 1: it must be a size from 512 to 9007199254740991 bytes"],
+  ["--size 1X d a.img", "--size 1X: it must be a size"],
+  ["--io some d a.img", "--io some: it must be one of auto, io_uring, thread-pool"],
+  ["--rotational 2 d a.img", "--rotational 2: it must be true or false"],
+  ["--usn 1 d a.img e b.img", "--usn: each disk needs its own; name several disks in a --config"],
+  ["--naa_id 123 d a.img", "--naa_id 123: it must be 16 or 32 hexadecimal digits"],
+  ["--t10_vend_id TOOLONGNAME d a.img", "TOOLONGNAME: it must be 1 to 8 ASCII characters"],
+  ["-P never d a.img", "-P, --sgv_purge_interval never: it must be a whole number"],
+  ["--config no-such.json", "--config no-such.json: ENOENT"],
+  ["--config package.json d a.img", "package.json: devices: it must be a list"],
   ["--read_only=yes d a.img", "does not take an argument"],
   ["d a.img d b.img", 'name "d": there are two of it'],
   ["a.b a.img", 'name "a.b": it must have 1 to 48 ASCII characters, none of them . or /'],
@@ -112,7 +144,8 @@ const REFUSED: readonly (readonly [line: string, message: string])[] = [
 
 describe("options", () => {
   test.each(ACCEPTED)("%s", (line, expected) => {
-    expect(run(line)).toMatchObject(expected);
+    const options = run(line);
+    expect({ ...options, ...options.devices[0] }).toMatchObject(expected);
   });
 
   test.each(REFUSED)("refused: %s", (line, message) => {
@@ -125,6 +158,14 @@ describe("options", () => {
     ["-e 7 d a.img", "-e, --threads has no effect"],
     ["-l d a.img", "-l, --non_blocking has no effect"],
     ["-M 0 d a.img", "-M, --multi_cmd has no effect"],
+    ["-u d a.img", "-u, --unreg_before_close has no effect"],
+    ["-s d a.img", "-s, --sgv_shared has no effect"],
+    ["-S 1 d a.img", "-S, --sgv_single_cache has no effect"],
+    ["-P 60 d a.img", "-P, --sgv_purge_interval has no effect"],
+    ["-D d a.img", "-D, --sgv_disable_clustered_pool has no effect"],
+    ["-R 16 d a.img", "-R, --prealloc_buffers has no effect"],
+    ["-Z 64 d a.img", "-Z, --prealloc_buffer_size has no effect"],
+    ["-d 0xff d a.img", "-d, --debug has no effect"],
   ])("accepted without effect: %s", (line, note) => {
     expect(run(line).notes).toEqual([expect.stringContaining(note)]);
   });
@@ -139,7 +180,7 @@ describe("options", () => {
   });
 
   test("the usage names every option", () => {
-    for (const short of "btrncpfmIvhelFM") expect(USAGE).toContain(`-${short}, --`);
+    for (const short of "botrncpfmIvhelFMusSPDRZd") expect(USAGE).toContain(`-${short}, --`);
     expect(USAGE).toContain("--iscsi");
   });
 });

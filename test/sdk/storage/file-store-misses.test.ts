@@ -9,6 +9,9 @@ import { testStore } from "./store-suite.ts";
 /** How much of a read the page cache pretends to have: all but what this says. */
 let cached: (wanted: number) => number = () => 0;
 
+/** The last read pretended that it had nothing. */
+let missed = false;
+
 vi.mock(import("../../../src/sdk/native/libc.ts"), async (original) => {
   const real = await original();
   const libc = real.loadLibc();
@@ -17,9 +20,14 @@ vi.mock(import("../../../src/sdk/native/libc.ts"), async (original) => {
     ...libc,
     preadv2: (fd, iovec, count, offset, flags) => {
       const read = libc.preadv2(fd, iovec, count, offset, flags);
-      return read <= 0 ? read : cached(read) || -1;
+      missed = read > 0 && cached(read) === 0;
+      return missed ? -1 : Math.min(read, cached(read) || read);
     },
-    errno: () => ERRNO.EAGAIN,
+    errno: () => {
+      const errno = missed ? ERRNO.EAGAIN : libc.errno();
+      missed = false;
+      return errno;
+    },
   };
   return { ...real, loadLibc: () => fake };
 });

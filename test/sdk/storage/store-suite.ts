@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import type { BlockStore } from "../../../src/sdk/storage/block-store.ts";
+import type { BlockStore, Extent } from "../../../src/sdk/storage/block-store.ts";
 
 /** How the suite gets a store, and what to expect of it. */
 export interface StoreSuite {
@@ -15,16 +15,23 @@ export interface StoreSuite {
 
 const MIB = 1024 * 1024;
 
-const pattern = (length: number, seed: number) =>
-  Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8) + seed) & 0xff);
+function pattern(length: number, seed: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = i * 31 + (i >> 8) + seed;
+  return bytes;
+}
 
-/** What every store does. */
+/**
+ * What every store does, and every filter over one: `open` gives whatever stack is to be tested.
+ * What a store leaves out (trim, holes) is not tested; what it has must work.
+ */
 export function testStore(suite: StoreSuite): void {
   const { keeps = true, canBeReadOnly = true } = suite;
   const open: Open = async (size, readOnly = false) => await suite.open(size, { readOnly });
   const parts = [
     testAccess,
-    ...(keeps ? [testKeeping] : []),
+    testSpace,
+    ...(keeps ? [testKeeping, testKeptSpace] : []),
     ...(canBeReadOnly ? [testReadOnly] : []),
   ];
   describe(suite.name, () => {
@@ -77,6 +84,111 @@ function testKeeping(open: Open): void {
   });
 }
 
+/** Runs of a range, each as the caller of `allocated` has to ask for them. */
+async function runsOf(store: BlockStore, offset: number, length: number) {
+  const runs: Extent[] = [];
+  for (let at = offset; at < offset + length;) {
+    const part = (await store.allocated?.(at, offset + length - at)) ?? [];
+    for (const run of part) {
+      expect(run.offset).toBe(at);
+      expect(run.length).toBeGreaterThan(0);
+      at += run.length;
+    }
+    expect(part.length).toBeGreaterThan(0);
+    runs.push(...part);
+  }
+  expect((runs.at(-1)?.offset ?? 0) + (runs.at(-1)?.length ?? 0)).toBe(offset + length);
+  return runs;
+}
+
+function testSpace(open: Open): void {
+  test.each([
+    ["over the end", 8000, 512],
+    ["before the begin", -512, 512],
+  ])("no trim, zeros or holes %s", async (_name, offset, length) => {
+    const store = await open(8192);
+    const eio = expect.objectContaining({ code: "EIO" });
+    const how = { mayTrim: true, fua: false };
+    if (store.trim !== undefined) {
+      await expect(settle(() => store.trim?.(offset, length))).rejects.toThrow(eio);
+    }
+    if (store.writeZeroes !== undefined) {
+      await expect(settle(() => store.writeZeroes?.(offset, length, how))).rejects.toThrow(eio);
+    }
+    if (store.allocated !== undefined) {
+      const look = async () => void (await store.allocated?.(offset, length));
+      await expect(look()).rejects.toThrow(eio);
+    }
+    await store.close();
+  });
+}
+
+function testKeptSpace(open: Open): void {
+  test.each([
+    ["whole", MIB, 2 * MIB],
+    ["a block", MIB + 4096, 4096],
+    ["a sector", MIB + 512, 512],
+    ["odd", MIB + 1001, 70_001],
+    ["up to the end", 3 * MIB + 512, MIB - 512],
+    ["nothing", MIB, 0],
+  ])("trim and zeros: %s", async (_name, offset, length) => {
+    const store = await open(4 * MIB);
+    const before = pattern(4 * MIB, 3);
+    for (const kind of ["trim", "zero, trimming", "zero, kept", "zero, durably"]) {
+      await store.write(before, 0, false);
+      const how = { mayTrim: kind === "zero, trimming", fua: kind === "zero, durably" };
+      const isTrim = kind === "trim";
+      await (isTrim ? store.trim?.(offset, length) : store.writeZeroes?.(offset, length, how));
+      const can = isTrim ? store.trim !== undefined : store.writeZeroes !== undefined;
+      const found = new Uint8Array(4 * MIB);
+      await store.read(found, 0);
+      const expected = Uint8Array.from(before);
+      if (can) expected.fill(0, offset, offset + length);
+      expect([kind, Buffer.compare(found, expected)]).toEqual([kind, 0]);
+    }
+    await store.close();
+  });
+
+  test("a trimmed range can be written again, while others are written", async () => {
+    const store = await open(4 * MIB);
+    await store.write(pattern(4 * MIB, 1), 0, false);
+    const part = pattern(5000, 7);
+    await Promise.all([
+      store.trim?.(MIB, MIB),
+      store.write(pattern(300_000, 5), 3 * MIB, false),
+      store.writeZeroes?.(100, 5000, { mayTrim: false, fua: false }),
+    ]);
+    await store.write(part, MIB + 700, true);
+    const found = new Uint8Array(5000);
+    await store.read(found, MIB + 700);
+    expect(Buffer.compare(found, part)).toBe(0);
+    await store.close();
+  });
+
+  test("holes are told, and what is written is none", async () => {
+    const store = await open(8 * MIB);
+    if (store.allocated !== undefined) {
+      expect(await runsOf(store, 0, 8 * MIB)).toEqual([
+        { offset: 0, length: 8 * MIB, allocated: false },
+      ]);
+      await store.write(pattern(MIB, 1), 2 * MIB, true);
+      expect(await runsOf(store, MIB, 4 * MIB)).toEqual([
+        { offset: MIB, length: MIB, allocated: false },
+        { offset: 2 * MIB, length: MIB, allocated: true },
+        { offset: 3 * MIB, length: 2 * MIB, allocated: false },
+      ]);
+      if (store.trim !== undefined) {
+        await store.trim(2 * MIB, MIB);
+        expect(await runsOf(store, MIB, 4 * MIB)).toEqual([
+          { offset: MIB, length: 4 * MIB, allocated: false },
+        ]);
+      }
+      expect(await store.allocated(4096, 0)).toEqual([]);
+    }
+    await store.close();
+  });
+}
+
 function testReadOnly(open: Open): void {
   test("read-only", async () => {
     const store = await open(8192, true);
@@ -85,6 +197,14 @@ function testReadOnly(open: Open): void {
     await expect(settle(() => store.write(new Uint8Array(512), 0, false))).rejects.toThrow(
       expect.objectContaining({ code: "EROFS", errno: 30 }),
     );
+    const erofs = expect.objectContaining({ code: "EROFS" });
+    const how = { mayTrim: true, fua: false };
+    if (store.trim !== undefined) {
+      await expect(settle(() => store.trim?.(0, 512))).rejects.toThrow(erofs);
+    }
+    if (store.writeZeroes !== undefined) {
+      await expect(settle(() => store.writeZeroes?.(0, 512, how))).rejects.toThrow(erofs);
+    }
     await store.flush();
     await store.close();
   });
@@ -137,6 +257,6 @@ function testAccess(open: Open, keeps: boolean): void {
 }
 
 /** Whether it throws or rejects is the same to whoever waits for it. */
-export async function settle(call: () => void | Promise<void>): Promise<void> {
+export async function settle(call: () => void | Promise<void> | undefined): Promise<void> {
   await call();
 }

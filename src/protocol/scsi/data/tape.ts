@@ -210,25 +210,6 @@ export const MediumConfigurationModePage = wire(
   32,
 );
 
-export const PowerConditionModePage = wire(
-  "Power Condition mode page",
-  { ...head, idleA: flag(3, 1), standbyZ: flag(3, 0) },
-  40,
-);
-
-export const ControlExtensionModePage = wire(
-  "Control Extension mode page",
-  {
-    ...subpageHead,
-    tcmos: flag(4, 2),
-    scsip: flag(4, 1),
-    ialuae: flag(4, 0),
-    initialCommandPriority: bits(5, 3, 0),
-    maximumSenseDataLength: byte(6),
-  },
-  32,
-);
-
 /** Logical block protection (SSC-5, "Control Data Protection mode page"). */
 export const ControlDataProtectionModePage = wire(
   "Control Data Protection mode page",

@@ -1,0 +1,116 @@
+import { writeSync } from "node:fs";
+
+import { ERRNO } from "../../protocol/errno.ts";
+import type { OpenFile } from "./open-file.ts";
+import { pageCacheReader, type ReadNow } from "./page-cache.ts";
+import { access, errnoError, systemError } from "./system-error.ts";
+
+/**
+ * Up to this many bytes are written on the event loop: into the page cache, which takes less
+ * time than to hand them to another thread.
+ */
+const WRITE_NOW_BYTES_MAX = 64 * 1024;
+
+/** What the page cache takes at once. A part of it is written only once the rest was read. */
+const PAGE_BYTES = 4096;
+
+/** A write on the event loop that took this long has waited for the disk … */
+const STALL_MS = 2;
+/** … and for so long none is tried there: the kernel holds back whoever fills its memory. */
+const STALL_BACKOFF_MS = 200;
+
+/** How a store reads and writes its file, once it is known that it may. */
+export interface FileAccess {
+  read(buffer: Uint8Array, offset: number): void | Promise<void>;
+  write(buffer: Uint8Array, offset: number, durable: boolean): void | Promise<void>;
+  /** Does `change` (a hole punched, say) to a range while no write is half way through it. */
+  change(offset: number, length: number, change: () => Promise<void>): Promise<void>;
+}
+
+export interface BufferedOptions {
+  /** Reads wait for another thread even where the page cache has what they want. */
+  readonly readLater: boolean;
+  /** The descriptor is O_DSYNC. */
+  readonly synchronous: boolean;
+  /** Milliseconds, for how long a write took. */
+  readonly now: () => number;
+}
+
+/** Through the page cache: what it has, or takes, is done at once; the event loop never waits. */
+export class BufferedAccess implements FileAccess {
+  readonly #file: OpenFile;
+  readonly #synchronous: boolean;
+  readonly #now: () => number;
+  /** How reads that need not wait are done; all wait where there is none. */
+  readonly #readNow: ReadNow | undefined;
+  readonly #oneByte = new Uint8Array(1);
+  #stalledUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(file: OpenFile, path: string, options: BufferedOptions) {
+    this.#file = file;
+    this.#synchronous = options.synchronous;
+    this.#now = options.now;
+    this.#readNow = options.readLater ? undefined : pageCacheReader(file.fd, path);
+  }
+
+  read(buffer: Uint8Array, offset: number): void | Promise<void> {
+    const done = this.#readNow === undefined ? 0 : this.#readNow(this.#file.fd, buffer, offset);
+    if (done === buffer.length) return undefined;
+    return this.#file.read(buffer, offset, done);
+  }
+
+  write(buffer: Uint8Array, offset: number, durable: boolean): void | Promise<void> {
+    const file = this.#file;
+    if (this.#synchronous) return file.write(buffer, offset, true, true);
+    if (this.#mustWait(buffer.length, offset)) return this.#writeLater(buffer, offset, durable);
+    this.#writeNow(buffer, offset);
+    return durable ? file.sync() : undefined;
+  }
+
+  change(_offset: number, _length: number, change: () => Promise<void>): Promise<void> {
+    return change();
+  }
+
+  /**
+   * Written first, then flushed, and not both by one call: so that no room for the data, which
+   * the initiator may mend, is not taken for a flush that lost what others wrote.
+   */
+  #writeLater(buffer: Uint8Array, offset: number, durable: boolean): Promise<void> {
+    const file = this.#file;
+    if (!durable) return file.write(buffer, offset, false, false);
+    return file.during(async () => {
+      await file.write(buffer, offset, false, false);
+      await file.sync();
+    });
+  }
+
+  #mustWait(length: number, offset: number): boolean {
+    if (length > WRITE_NOW_BYTES_MAX || this.#now() < this.#stalledUntilMs) return true;
+    const end = offset + length;
+    return (
+      (offset % PAGE_BYTES !== 0 && !this.#isCached(offset)) ||
+      (end % PAGE_BYTES !== 0 && !this.#isCached(end - 1))
+    );
+  }
+
+  #isCached(offset: number): boolean {
+    return this.#readNow !== undefined && this.#readNow(this.#file.fd, this.#oneByte, offset) === 1;
+  }
+
+  #writeNow(buffer: Uint8Array, offset: number): void {
+    const { fd, name } = this.#file;
+    const { length } = buffer;
+    const beganMs = this.#now();
+    try {
+      for (let done = 0; done < length;) {
+        const count = writeSync(fd, buffer, done, length - done, offset + done);
+        if (count === 0) throw errnoError(ERRNO.EIO, "nothing was written");
+        done += count;
+      }
+    } catch (error) {
+      throw systemError(error, access("write", name, offset, length));
+    }
+    const endedMs = this.#now();
+    if (endedMs - beganMs >= STALL_MS) this.#stalledUntilMs = endedMs + STALL_BACKOFF_MS;
+  }
+}
