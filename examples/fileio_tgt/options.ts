@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { type DeviceOptions, UsageError } from "scst-user";
 
 import type { ChapWords } from "./chap.ts";
+import { type NbdOptions, nbdOptionsOf } from "./nbd-options.ts";
 
 export interface Options {
   readonly blockSize: number;
@@ -23,6 +24,8 @@ export interface Options {
   /** How initiators log in to the target, and for discovery. */
   readonly chap: ChapWords;
   readonly discoveryChap: ChapWords;
+  /** Where and how to serve by NBD; undefined for not at all. */
+  readonly nbd: NbdOptions | undefined;
   readonly devices: readonly NamedPath[];
   /** What was asked for and has no effect here, as sentences. */
   readonly notes: readonly string[];
@@ -67,6 +70,12 @@ Serves files and block devices as SCSI disks: the first is LUN 0, the next LUN 1
       --chap=USER:FILE     initiators log in as USER with the secret in FILE; may be repeated
       --mutual-chap=USER:FILE     the target proves that it is USER to those that ask
       --discovery-chap=USER:FILE  the same for discovery; may be repeated
+      --nbd[=HOST:PORT]    serve by NBD, each disk an export of its name (127.0.0.1:10809, or the
+                           sockets that systemd passes); also --nbd=unix:PATH
+      --tls=MODE           NBD with TLS: off, allowed or required (off)
+      --tls_certificates=FOLDER  with ca-cert.pem, server-cert.pem and server-key.pem
+      --tls_verify_peer    clients need a certificate that ca-cert.pem's key has signed
+      --tls_psk=FILE       pre-shared keys, a line each: NAME:KEY, the key in hexadecimal
   -v, --version            print the version
   -h, --help               print this
 
@@ -94,6 +103,11 @@ const SPECS = {
   chap: { type: "string", multiple: true },
   "mutual-chap": { type: "string" },
   "discovery-chap": { type: "string", multiple: true },
+  nbd: { type: "string" },
+  tls: { type: "string" },
+  tls_certificates: { type: "string" },
+  tls_verify_peer: { type: "boolean" },
+  tls_psk: { type: "string" },
   version: { type: "boolean", short: "v" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -103,6 +117,8 @@ const ON_FREE = { ignore: "ignore", call: "call" } as const;
 const MEMORY_REUSE = { all: "all", read: "read", write: "write", none: "none" } as const;
 
 const DEFAULT_ADDRESS = "127.0.0.1:3260";
+/** Options whose value may be left out, and what they mean then. */
+const DEFAULTS: Readonly<Record<string, string>> = { "--iscsi": DEFAULT_ADDRESS, "--nbd": "" };
 /** What can only be an address, so that `--iscsi NAME PATH` means what it says. */
 const ADDRESS = /^(\[[\da-f:.]+\]|[\w.-]*):(\d+)$/i;
 
@@ -130,6 +146,7 @@ export function parseOptions(words: readonly string[]): Request {
     metrics: values.metrics === undefined ? undefined : metricsAddressOf(values.metrics),
     chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
     discoveryChap: { users: values["discovery-chap"] ?? [], mutual: undefined },
+    nbd: nbdOptionsOf(values),
     devices: devicesOf(positionals),
     notes: notesOn(values),
   };
@@ -154,22 +171,27 @@ function split(words: readonly string[]) {
   }
 }
 
-/** `parseArgs` has no optional values: `--iscsi` gets the one that it means. */
+/** `parseArgs` has no optional values: `--iscsi` and `--nbd` get the one that they mean. */
 function withAddress(words: readonly string[]): string[] {
   const result: string[] = [];
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     if (word === "--") return [...result, ...words.slice(i)];
-    if (word !== "--iscsi") {
+    const otherwise = DEFAULTS[word];
+    if (otherwise === undefined) {
       result.push(word);
       continue;
     }
     const next = words[i + 1];
-    const given = next !== undefined && ADDRESS.test(next);
-    result.push(`--iscsi=${given ? next : DEFAULT_ADDRESS}`);
+    const given = next !== undefined && (ADDRESS.test(next) || isUnixAddress(word, next));
+    result.push(`${word}=${given ? next : otherwise}`);
     if (given) i++;
   }
   return result;
+}
+
+function isUnixAddress(option: string, word: string): boolean {
+  return option === "--nbd" && word.startsWith("unix:");
 }
 
 function blockSizeOf(text: string): number {

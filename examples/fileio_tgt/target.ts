@@ -15,17 +15,19 @@ import {
 } from "scst-user";
 
 import { chapFrom } from "./chap.ts";
+import { NbdFront } from "./nbd.ts";
 import type { Address, NamedPath, Options } from "./options.ts";
 
 /** Says something to who runs the program. */
 export type Tell = (message: string) => void;
 
-/** All devices of a command line behind one iSCSI target. */
+/** All devices of a command line, by iSCSI behind one target, by NBD an export each. */
 export class FileioTarget {
   readonly #options: Options;
   readonly #tell: Tell;
   readonly #core: Core;
   readonly #server: IscsiServer;
+  readonly #nbd: NbdFront | undefined;
   readonly #devices: RegisteredDevice[] = [];
   readonly #files: FileStore[] = [];
   #flushTimer: NodeJS.Timeout | undefined;
@@ -44,6 +46,7 @@ export class FileioTarget {
       chap: chapFrom("--chap", chap, tell),
       discoveryChap: chapFrom("--discovery-chap", discoveryChap, tell),
     });
+    this.#nbd = options.nbd === undefined ? undefined : new NbdFront(this.#core, options.nbd);
   }
 
   /** For those who look on. */
@@ -55,9 +58,9 @@ export class FileioTarget {
     return this.#devices;
   }
 
-  /** Opens everything and listens. Returns a line a device. */
-  async start({ host, port }: Address): Promise<string[]> {
-    const { devices } = this.#options;
+  /** Opens everything and listens. Returns a line for each device and way to reach it. */
+  async start(): Promise<string[]> {
+    const { devices, iscsi } = this.#options;
     for (const { name, path } of devices) {
       const device = await registerDevice(
         loopbackChannel(this.#core),
@@ -68,6 +71,16 @@ export class FileioTarget {
       this.#devices.push(device);
     }
     this.#flushNowAndThen();
+    const lines = iscsi === undefined ? [] : await this.#startIscsi(iscsi);
+    const uris = await this.#nbd?.start(devices.map(({ name }) => name));
+    for (const { name, path } of devices) {
+      for (const uri of uris?.get(name) ?? []) lines.push(`${name}  ${path}  ${uri}`);
+    }
+    return lines;
+  }
+
+  async #startIscsi({ host, port }: Address): Promise<string[]> {
+    const { devices } = this.#options;
     const iqn = targetName((devices[0] as NamedPath).name);
     this.#server.export({ iqn, luns: devices.map(({ name }, lun) => [lun, name]) });
     const address = await this.#server.listen({ host, port });
@@ -97,7 +110,7 @@ export class FileioTarget {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#flushTimer);
-    const server = await Promise.allSettled([this.#server.close()]);
+    const server = await Promise.allSettled([this.#server.close(), this.#nbd?.close()]);
     const devices = await Promise.allSettled(this.#devices.map((device) => device.close()));
     const failed = [...server, ...devices].find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
