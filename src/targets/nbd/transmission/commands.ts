@@ -94,7 +94,6 @@ function read(phase: Transmission, request: Request): boolean {
       return true;
     }
     phase.dropParts(request);
-    request.begun = 0;
     readExtents(phase, request);
   }
   const lengthMax = phase.properties.transferLengthMax;

@@ -255,7 +255,8 @@ export class Transmission {
     part.kind = kind;
     part.offset = request.offset + request.begun;
     part.length = length;
-    request.begun += length;
+    // A question moves nothing.
+    if (kind !== PartKind.provisioning) request.begun += length;
     request.parts.push(part);
     if (kind === PartKind.hole) {
       part.ended = true;
