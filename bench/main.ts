@@ -12,6 +12,7 @@ import { layoutsSection } from "./layouts/section.ts";
 import { againstTable } from "./loopback/against.ts";
 import { scaleSection } from "./loopback/scale.ts";
 import { loopbackSection } from "./loopback/section.ts";
+import { nbdSection } from "./nbd/section.ts";
 import { replaceSection } from "./support/document.ts";
 import { markdownOf, type Options, type Section } from "./support/section.ts";
 
@@ -22,6 +23,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   scale: scaleSection,
   layouts: layoutsSection,
   iscsi: iscsiSection,
+  nbd: nbdSection,
 };
 
 // So that the servers end as well.

@@ -118,7 +118,10 @@ const MEMORY_REUSE = { all: "all", read: "read", write: "write", none: "none" } 
 
 const DEFAULT_ADDRESS = "127.0.0.1:3260";
 /** Options whose value may be left out, and what they mean then. */
-const DEFAULTS: Readonly<Record<string, string>> = { "--iscsi": DEFAULT_ADDRESS, "--nbd": "" };
+const DEFAULTS: ReadonlyMap<string, string> = new Map([
+  ["--iscsi", DEFAULT_ADDRESS],
+  ["--nbd", ""],
+]);
 /** What can only be an address, so that `--iscsi NAME PATH` means what it says. */
 const ADDRESS = /^(\[[\da-f:.]+\]|[\w.-]*):(\d+)$/i;
 
@@ -177,7 +180,7 @@ function withAddress(words: readonly string[]): string[] {
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     if (word === "--") return [...result, ...words.slice(i)];
-    const otherwise = DEFAULTS[word];
+    const otherwise = DEFAULTS.get(word);
     if (otherwise === undefined) {
       result.push(word);
       continue;

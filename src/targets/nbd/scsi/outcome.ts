@@ -59,11 +59,10 @@ export function outcomeOf(command: Command, writes: boolean): ScsiOutcome {
 /** Sense key and additional sense code, in either format (SPC-5, "Sense data"). */
 export function senseOf({ sense }: Command): { key: number; code: number } {
   const descriptors = ((sense[0] as number) & 0x7f) >= 0x72;
-  const [key, asc, ascq] = descriptors ? [1, 2, 3] : [2, 12, 13];
-  return {
-    key: (sense[key as number] as number) & 0x0f,
-    code: (sense[asc as number] as number) * 256 + (sense[ascq as number] as number),
-  };
+  const key = sense[descriptors ? 1 : 2] as number;
+  const asc = sense[descriptors ? 2 : 12] as number;
+  const ascq = sense[descriptors ? 3 : 13] as number;
+  return { key: key & 0x0f, code: asc * 256 + ascq };
 }
 
 function codeOf({ asc, ascq }: { readonly asc: number; readonly ascq: number }): number {

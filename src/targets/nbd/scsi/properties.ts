@@ -76,7 +76,7 @@ const NO_DATA = new Uint8Array(0);
 /** Header and CDB USAGE DATA of a CDB of 16 bytes. */
 const ONE_COMMAND_LENGTH = 20;
 
-/** Asks a logical unit for all that NBD wants to know; undefined where it has no blocks to offer. */
+/** Asks a logical unit for all that NBD wants to know; undefined where it has nothing to offer. */
 export async function describe(
   client: ScsiClient,
   deviceType: number,
