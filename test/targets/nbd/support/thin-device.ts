@@ -98,7 +98,7 @@ export class ThinDevice extends RamDevice {
         }),
       );
     }
-    const parts = [new Uint8Array(GetLbaStatusData.size)];
+    const parts: Uint8Array[] = [new Uint8Array(GetLbaStatusData.size)];
     const room = cdb.allocationLength - GetLbaStatusData.size;
     let lba = cdb.startingLogicalBlockAddress;
     while (lba < this.mapped.length && parts.length * LbaStatusDescriptor.size <= room) {
