@@ -270,6 +270,16 @@ describe.skipIf(toolsAreMissing("nbdinfo", "nbdsh", "nbdcopy"))("fileio_tgt --nb
     await expect(start(`unix:${path}`)).rejects.toThrow("EADDRINUSE");
   });
 
+  test("socket activation: libnbd opens the socket and starts the server", async () => {
+    const program = join(import.meta.dirname, "../../examples/fileio_tgt/main.ts");
+    const server = [process.execPath, "--import", "tsx", "--conditions=source", program];
+    const words = ["--size", "--", "[", ...server, "--nbd", "disk1", disk, "]"];
+    const { code, stdout } = await run("nbdinfo", words);
+    expect(code).toBe(0);
+    // The server's own lines come first.
+    expect(stdout).toMatch(new RegExp(`on descriptor 3, export disk1\\nready\\n${MIB}\\n$`));
+  });
+
   test("a transfer comes to its end when the server is told to stop", async () => {
     const server = await start("127.0.0.1:0");
     const [uri] = server.nbdUris;

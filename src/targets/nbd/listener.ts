@@ -135,6 +135,8 @@ class SocketTransport implements NbdTransport {
   /** The one that is written to: the plain one, or TLS over it. */
   #socket: Socket;
   readonly #plain: Socket;
+  /** A TLS handshake is under way: it needs the plain socket to be read. */
+  #securing = false;
   #events: TransportEvents | undefined;
   #cause: unknown;
 
@@ -165,8 +167,10 @@ class SocketTransport implements NbdTransport {
   }
 
   startTls(settings: TlsSettings, secured: (clientName: string | undefined) => void): void {
+    this.#securing = true;
     secure(this.#plain, settings, {
       secured: (socket, clientName) => {
+        this.#securing = false;
         this.#socket = socket;
         this.#listen(socket);
         socket.on("data", (chunk: Buffer) => this.#events?.receive(chunk, chunk.length));
@@ -198,7 +202,7 @@ class SocketTransport implements NbdTransport {
   }
 
   pause(): void {
-    this.#socket.pause();
+    if (!this.#securing) this.#socket.pause();
   }
 
   resume(): void {

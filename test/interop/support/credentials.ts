@@ -7,7 +7,7 @@ export const PSK_IDENTITY = "alice";
 const PSK_KEY = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /** The common name of the client's certificate. */
-export const CLIENT_NAME = "client.example";
+const CLIENT_NAME = "client.example";
 
 const SERVER = 'cn = "localhost"\ndns_name = "localhost"\nip_address = "127.0.0.1"\n';
 

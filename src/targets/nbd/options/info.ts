@@ -91,7 +91,7 @@ function replyText(handshake: Handshake, infoType: InfoType, text: string): void
 }
 
 /** What the export can do, for a client that negotiated so much. */
-export function transmissionFlagsOf(open: OpenExport, mode: ReplyMode): number {
+function transmissionFlagsOf(open: OpenExport, mode: ReplyMode): number {
   const { properties } = open;
   const flag = TransmissionFlag;
   // All connections write to one device, whose cache they share.

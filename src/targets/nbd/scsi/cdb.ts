@@ -14,7 +14,7 @@ import {
 
 export const READ_12 = 0xa8;
 export const READ_16 = 0x88;
-export const WRITE_16 = 0x8a;
+const WRITE_16 = 0x8a;
 export const SYNCHRONIZE_CACHE_10 = 0x35;
 export const SYNCHRONIZE_CACHE_16 = 0x91;
 export const UNMAP = 0x42;

@@ -30,7 +30,7 @@ import { ThinDevice } from "./thin-device.ts";
 /** Whatever promises wait for has happened. */
 export const settled = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
-export class FakeNbdTransport extends FakeTransport implements NbdTransport {
+class FakeNbdTransport extends FakeTransport implements NbdTransport {
   peerName = "192.0.2.9";
   /** Called by tests: TLS has begun, and the client is known by that name. */
   secured: ((clientName: string | undefined) => void) | undefined;
@@ -279,7 +279,7 @@ export function uint32(value: number): Uint8Array {
   return bytes;
 }
 
-export function uint16(value: number): Uint8Array {
+function uint16(value: number): Uint8Array {
   return uint32(value).subarray(2);
 }
 
