@@ -3,6 +3,7 @@ export const NbdCode = {
   accepted: "NBD_ACCEPTED",
   closed: "NBD_CLOSED",
   connections: "NBD_CONNECTIONS_MAX",
+  forced: "NBD_FORCED_CLOSE",
   handshake: "NBD_HANDSHAKE",
   handshakeTimeout: "NBD_HANDSHAKE_TIMEOUT",
   internal: "NBD_INTERNAL",

@@ -25,6 +25,15 @@ export interface ConnectionServer {
   forget(connection: Connection): void;
 }
 
+const connections = new WeakMap<Session, Connection>();
+
+/** The administrator ends a session: its connection goes at once. */
+export function closeConnectionOf(session: Session): void {
+  const connection = connections.get(session);
+  connection?.log({ level: "info", code: NbdCode.forced, message: "closed by force" });
+  connection?.destroy();
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 /** One connection: a handshake, then the transmission phase, then the end. */
@@ -220,6 +229,7 @@ export class Connection implements TransportEvents, HandshakeHost, TransmissionH
     this.#session?.close(() => undefined);
     this.#sessionName = initiatorName;
     this.#session = this.target.openSession({ initiatorName });
+    connections.set(this.#session, this);
     return this.#session;
   }
 
@@ -244,12 +254,13 @@ export class Connection implements TransportEvents, HandshakeHost, TransmissionH
     if (this.#ending) return;
     this.#timer?.cancel();
     const { session, properties } = open;
-    const { lun, name } = open.export;
+    const { lun, name, device } = open.export;
     this.#transmission = new Transmission({
       host: this,
       writer: this.#writer,
       session,
       lun,
+      device,
       properties,
       readOnly: isReadOnly(open),
       mode,

@@ -21,6 +21,7 @@ const BLOCK_DEVICE_TYPES: ReadonlySet<number> = new Set([
 
 /** The exports of an initiator: what its group at the target has, by LUN. */
 export function exportsOf(target: Target, initiatorName: string): NbdExport[] {
+  if (target.closing) return [];
   return [...target.lunsFor(initiatorName)]
     .filter(([, { device }]) => BLOCK_DEVICE_TYPES.has(device.type))
     .toSorted(([a], [b]) => a - b)

@@ -4,7 +4,7 @@ import type { Target } from "../../core/target.ts";
 import type { TargetDriver } from "../../core/target-driver.ts";
 import { UsageError } from "../../protocol/errors.ts";
 import { NbdCode } from "./codes.ts";
-import { Connection } from "./connection.ts";
+import { closeConnectionOf, Connection } from "./connection.ts";
 import { NBD_LIMITS, type NbdLimits } from "./limits.ts";
 import { Listener, type NbdAddress } from "./listener.ts";
 import type { CommandOwner } from "./scsi/client.ts";
@@ -32,6 +32,7 @@ const driver: TargetDriver = {
   taskManagementDone() {
     // None is ever asked for.
   },
+  closeSession: closeConnectionOf,
 };
 
 /**
@@ -122,6 +123,8 @@ export class NbdServer {
     if (this.#connections.size > 0) await empty;
     await Promise.all(listeners);
     this.#listeners.clear();
-    this.core.removeTarget(this.target);
+    // It may have been closed by itself.
+    const { core, target } = this;
+    if (core.targets.get(target.name) === target) core.removeTarget(target);
   }
 }

@@ -369,6 +369,21 @@ describe("flow", () => {
     expect(client.transport.paused).toBe(false);
   });
 
+  test("no more commands than the device's queue depth, data that have not left included", async () => {
+    const { client, server, disk } = await rig("simple");
+    disk.queueDepth.max = 16;
+    client.transport.holdWrites = true;
+    const requests = Array.from({ length: 40 }, () =>
+      client.request({ type: Cmd.read, length: 65_536 }),
+    );
+    client.send(...requests);
+    expect(disk.bufferCount).toBeLessThanOrEqual(16);
+    for (let i = 0; i < 10; i++) client.transport.land();
+    expect(client.replies()).toHaveLength(40);
+    expect(server.codes).not.toContain("NBD_RETRIED");
+    expect(disk.bufferCount).toBe(0);
+  });
+
   test("payloads that are lent come back when the socket has let go of them", async () => {
     const { client, disk } = await rig("simple");
     client.transport.holdWrites = true;
@@ -407,6 +422,16 @@ describe("the end", () => {
     await closed;
     expect(server.core.targets.size).toBe(0);
     expect(server.timerCount).toBe(0);
+  });
+
+  test("the administrator ends the session", async () => {
+    const { client, server } = await rig("simple");
+    const [session] = server.server.target.sessions;
+    session!.forceClose(() => undefined);
+    await settled();
+    expect(client.transport.closed).toBe(true);
+    expect(server.server.connectionCount).toBe(0);
+    expect(server.codes).toContain("NBD_FORCED_CLOSE");
   });
 
   test("a device that does not answer is not waited for", async () => {

@@ -45,6 +45,10 @@ export class Part implements CommandOwner {
   length = 0;
   /** A read's, which has the data, until the reply has left. */
   command: Command | undefined = undefined;
+  /** The data are on their way: the part is needed until they have left. */
+  lent = false;
+  /** Its request is over. */
+  dropped = false;
   /** Where a write's payload goes, from when there is a buffer. */
   data: Uint8Array | undefined = undefined;
   /** Bytes of the payload that have come. */
@@ -63,6 +67,8 @@ export class Part implements CommandOwner {
 
   reset(): void {
     this.command = undefined;
+    this.lent = false;
+    this.dropped = false;
     this.data = undefined;
     this.received = 0;
     this.ended = false;
@@ -220,7 +226,16 @@ export class Part implements CommandOwner {
   #end(error: NbdError): void {
     this.#release();
     this.ended = true;
-    this.#phase.partEnded(this.request, error);
+    this.#phase.partEnded(this, error);
+  }
+
+  /** The data of a read have left, or will not. */
+  responseSent(delivered: boolean): void {
+    const { command } = this;
+    this.command = undefined;
+    this.lent = false;
+    command?.responseSent(delivered);
+    this.#phase.partReleased(this);
   }
 
   #release(): void {

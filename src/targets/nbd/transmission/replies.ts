@@ -99,10 +99,10 @@ export class Replies {
   #partPayload(part: Part): void {
     const { command } = part;
     if (command === undefined) return;
-    part.command = undefined;
+    part.lent = true;
     const { data } = command;
     const { length } = part;
-    this.#writer.addData(data.length === length ? data : data.subarray(0, length), command);
+    this.#writer.addData(data.length === length ? data : data.subarray(0, length), part);
   }
 
   #dataChunk(request: Request, offset: number, length: number, last: boolean): void {

@@ -1,5 +1,6 @@
 import type { Timer } from "../../../core/clock.ts";
 import type { Command } from "../../../core/command.ts";
+import type { Device } from "../../../core/device.ts";
 import type { Log } from "../../../core/log.ts";
 import type { Session } from "../../../core/session.ts";
 import {
@@ -41,12 +42,16 @@ export interface TransmissionOptions {
   readonly writer: ReplyWriter;
   readonly session: Session;
   readonly lun: number;
+  readonly device: Device;
   readonly properties: ExportProperties;
   readonly readOnly: boolean;
   readonly mode: ReplyMode;
   /** The client has selected base:allocation. */
   readonly hasContext: boolean;
 }
+
+/** Commands that one request may bring at once: 32 MiB in parts of 4 MiB. */
+const REQUEST_PARTS = 8;
 
 const compact = CompactRequest.view();
 const extended = ExtendedRequest.view();
@@ -64,11 +69,14 @@ export class Transmission {
   /** The connection is gone: what ends has nobody to tell. */
   closed = false;
   readonly #host: TransmissionHost;
+  readonly #device: Device;
   readonly #mode: ReplyMode;
   readonly #headerLength: number;
   readonly #requests = new Set<Request>();
   readonly #requestPool: Request[] = [];
   readonly #partPool: Part[] = [];
+  /** Parts whose commands have not ended, or whose data have not left. */
+  #commandCount = 0;
   /** Bytes of the payloads of the requests under way. */
   #requestLength = 0;
   /** Takes headers that cross chunks. */
@@ -89,6 +97,7 @@ export class Transmission {
     this.limits = host.limits;
     this.session = options.session;
     this.lun = options.lun;
+    this.#device = options.device;
     this.properties = properties;
     this.writable = !options.readOnly;
     this.hasContext = options.hasContext;
@@ -102,10 +111,17 @@ export class Transmission {
 
   /** Nothing can be read: requests have to end first, or a buffer has to be there. */
   get blocked(): boolean {
-    if (this.#payloadLeft > 0) return this.#waitsForBuffer;
+    return this.#payloadLeft > 0 ? this.#waitsForBuffer : this.#full;
+  }
+
+  /** There is no room for another request. */
+  get #full(): boolean {
     return (
       this.#requests.size >= this.limits.requestCountMax ||
-      this.#requestLength >= this.limits.requestLengthMax
+      this.#requestLength >= this.limits.requestLengthMax ||
+      // More than the device's queue depth end with TASK SET FULL.
+      (this.#commandCount > 0 &&
+        this.#commandCount + REQUEST_PARTS > this.#device.queueDepth.current)
     );
   }
 
@@ -263,6 +279,7 @@ export class Transmission {
       return;
     }
     request.open++;
+    this.#commandCount++;
     part.issue();
   }
 
@@ -272,18 +289,39 @@ export class Transmission {
     this.beginPart(request, kind, length);
   }
 
+  /** Nothing of the request's parts is needed any more, but data that are on their way. */
   dropParts({ parts }: Request): void {
     for (const part of parts) {
-      part.command?.responseSent(!this.closed);
-      part.reset();
-      this.#partPool.push(part);
+      part.dropped = true;
+      if (part.lent) continue;
+      if (part.command === undefined) this.#recycle(part);
+      else part.responseSent(!this.closed);
     }
     parts.length = 0;
   }
 
-  partEnded(request: Request, error: NbdError): void {
+  #recycle(part: Part): void {
+    part.reset();
+    this.#partPool.push(part);
+  }
+
+  partEnded(part: Part, error: NbdError): void {
+    const { request } = part;
     if (request.error === NbdError.none) request.error = error;
+    // A read's command is the device's until its data have left.
+    const over = part.command === undefined;
+    const wasBlocked = this.#full;
+    if (over) this.#commandCount--;
     this.#ended(request);
+    if (wasBlocked && !this.#full) this.#host.unblocked();
+  }
+
+  /** The data of a part have left. */
+  partReleased(part: Part): void {
+    const wasBlocked = this.#full;
+    this.#commandCount--;
+    if (part.dropped) this.#recycle(part);
+    if (wasBlocked && !this.#full) this.#host.unblocked();
   }
 
   #ended(request: Request): void {
@@ -311,13 +349,11 @@ export class Transmission {
       if (request.error === NbdError.none) COMMAND_RULES[request.type]?.reply(this, request);
       else this.replies.status(request);
     }
-    const wasBlocked = this.#payloadLeft === 0 && this.blocked;
     this.dropParts(request);
     this.#requests.delete(request);
     this.#requestLength -= request.weight;
     request.reset();
     this.#requestPool.push(request);
-    if (wasBlocked && !this.blocked) this.#host.unblocked();
     if (this.#requests.size > 0) return;
     if (this.#ending || this.#shuttingDown) this.#host.finish();
   }
