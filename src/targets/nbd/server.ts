@@ -9,7 +9,7 @@ import { NBD_LIMITS, type NbdLimits } from "./limits.ts";
 import { Listener, type NbdAddress } from "./listener.ts";
 import type { CommandOwner } from "./scsi/client.ts";
 import { checkTls, type TlsSettings } from "./tls.ts";
-import type { NbdTransport } from "./transport.ts";
+import type { NbdTransport, TransportEvents } from "./transport.ts";
 
 export interface NbdServerOptions {
   /** Overrides of {@link NBD_LIMITS}. */
@@ -82,7 +82,7 @@ export class NbdServer {
   }
 
   /** A connection over any transport; undefined when there are too many. */
-  accept(transport: NbdTransport): Connection | undefined {
+  accept(transport: NbdTransport): TransportEvents | undefined {
     const { connectionCountMax } = this.limits;
     if (this.#closing || this.#connections.size >= connectionCountMax) {
       this.core.log({
