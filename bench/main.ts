@@ -13,6 +13,7 @@ import { againstTable } from "./loopback/against.ts";
 import { scaleSection } from "./loopback/scale.ts";
 import { loopbackSection } from "./loopback/section.ts";
 import { storageSection } from "./storage/section.ts";
+import { nbdSection } from "./nbd/section.ts";
 import { replaceSection } from "./support/document.ts";
 import { markdownOf, type Options, type Section } from "./support/section.ts";
 
@@ -24,6 +25,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   layouts: layoutsSection,
   iscsi: iscsiSection,
   storage: storageSection,
+  nbd: nbdSection,
 };
 
 // So that the servers end as well.

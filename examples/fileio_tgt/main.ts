@@ -37,10 +37,10 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 async function run(options: Options): Promise<number> {
-  const { iscsi } = options;
-  if (iscsi === undefined) {
+  if (options.iscsi === undefined && options.nbd === undefined) {
     tell("serving SCST in the kernel (/dev/scst_user) comes with a later version");
     tell("use --iscsi to serve by iSCSI on 127.0.0.1:3260, or --iscsi HOST:PORT");
+    tell("use --nbd to serve by NBD on 127.0.0.1:10809, --nbd HOST:PORT or --nbd unix:PATH");
     return EXIT_USAGE;
   }
   for (const note of options.notes) tell(note);
@@ -48,16 +48,15 @@ async function run(options: Options): Promise<number> {
   try {
     target = new FileioTarget(options, tell);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    tell(error.message);
-    return EXIT_USAGE;
+    tell(messageOf(error));
+    return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
   }
   // Before anybody can know of us: by default Node opens its debugger on SIGUSR1.
   process.on("SIGUSR1", () => refresh(target));
   process.on("SIGUSR2", () => show(target));
   const ended = signalled();
   try {
-    const lines = await target.start(iscsi);
+    const lines = await target.start();
     if (options.metrics !== undefined) {
       lines.push(`metrics  ${await serveMetrics(target.core, options.metrics)}`);
     }

@@ -10,6 +10,7 @@ import {
   type GivenSettings,
   IDENTITY_OPTIONS,
 } from "./device-settings.ts";
+import { type NbdOptions, nbdOptionsOf } from "./nbd-options.ts";
 import { type Address, DEFAULT_ADDRESS, ADDRESS, PROGRAM_RULES } from "./program-rules.ts";
 import { deviceName, wholeNumber, wrong } from "./rules.ts";
 
@@ -28,6 +29,8 @@ export interface Options {
   /** How initiators log in to the target, and for discovery. */
   readonly chap: ChapWords;
   readonly discoveryChap: ChapWords;
+  /** Where and how to serve by NBD; undefined for not at all. */
+  readonly nbd: NbdOptions | undefined;
   readonly devices: readonly DeviceSettings[];
   /** What was asked for and has no effect here, as sentences. */
   readonly notes: readonly string[];
@@ -79,6 +82,11 @@ const SPECS = {
   chap: texts(),
   "mutual-chap": text(),
   "discovery-chap": texts(),
+  nbd: text(),
+  tls: text(),
+  tls_certificates: text(),
+  tls_verify_peer: yes(),
+  tls_psk: text(),
   threads: text("e"),
   non_blocking: yes("l"),
   multi_cmd: text("M"),
@@ -126,6 +134,7 @@ export function parseOptions(words: readonly string[]): Request {
     metrics: given(values, "metrics") ?? config?.program.metrics,
     chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
     discoveryChap: { users: values["discovery-chap"] ?? [], mutual: undefined },
+    nbd: nbdOptionsOf(values),
     devices: devicesOf(positionals, givenSettings(values), config),
     notes: notesOn(values),
   };
@@ -147,22 +156,33 @@ function split(words: readonly string[]) {
   }
 }
 
-/** `parseArgs` has no optional values: `--iscsi` gets the one that it means. */
+/** Options whose value may be left out, and what they mean then. */
+const DEFAULTS: ReadonlyMap<string, string> = new Map([
+  ["--iscsi", DEFAULT_ADDRESS],
+  ["--nbd", ""],
+]);
+
+/** `parseArgs` has no optional values: `--iscsi` and `--nbd` get the one that they mean. */
 function withAddress(words: readonly string[]): string[] {
   const result: string[] = [];
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     if (word === "--") return [...result, ...words.slice(i)];
-    if (word !== "--iscsi") {
+    const otherwise = DEFAULTS.get(word);
+    if (otherwise === undefined) {
       result.push(word);
       continue;
     }
     const next = words[i + 1];
-    const isAddress = next !== undefined && ADDRESS.test(next);
-    result.push(`--iscsi=${isAddress ? next : DEFAULT_ADDRESS}`);
+    const isAddress = next !== undefined && (ADDRESS.test(next) || isUnixAddress(word, next));
+    result.push(`${word}=${isAddress ? next : otherwise}`);
     if (isAddress) i++;
   }
   return result;
+}
+
+function isUnixAddress(option: string, word: string): boolean {
+  return option === "--nbd" && word.startsWith("unix:");
 }
 
 /** How messages and help call an option: `-b, --block`. */

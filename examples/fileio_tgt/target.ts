@@ -18,18 +18,20 @@ import {
 import { chapFrom } from "./chap.ts";
 import type { DeviceSettings } from "./device-settings.ts";
 import { makeFile } from "./make-file.ts";
+import { NbdFront } from "./nbd.ts";
 import type { Options } from "./options.ts";
 import type { Address } from "./program-rules.ts";
 
 /** Says something to who runs the program. */
 export type Tell = (message: string) => void;
 
-/** All devices of a command line behind one iSCSI target. */
+/** All devices of a command line, by iSCSI behind one target, by NBD an export each. */
 export class FileioTarget {
   readonly #options: Options;
   readonly #tell: Tell;
   readonly #core: Core;
   readonly #server: IscsiServer;
+  readonly #nbd: NbdFront | undefined;
   readonly #devices: RegisteredDevice[] = [];
   readonly #files = new Map<FileStore, RegisteredDevice>();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -48,6 +50,7 @@ export class FileioTarget {
       chap: chapFrom("--chap", chap, tell),
       discoveryChap: chapFrom("--discovery-chap", discoveryChap, tell),
     });
+    this.#nbd = options.nbd === undefined ? undefined : new NbdFront(this.#core, options.nbd);
   }
 
   /** For those who look on. */
@@ -59,15 +62,24 @@ export class FileioTarget {
     return this.#devices;
   }
 
-  /** Opens everything and listens. Returns a line a device. */
-  async start({ host, port }: Address): Promise<string[]> {
-    const { devices } = this.#options;
+  /** Opens everything and listens. Returns a line for each device and way to reach it. */
+  async start(): Promise<string[]> {
+    const { devices, iscsi, flushSeconds, resizeSeconds } = this.#options;
     for (const settings of devices) await this.#add(settings);
-    const { flushSeconds, resizeSeconds } = this.#options;
     this.#every(flushSeconds, () => {
       for (const device of this.#devices) device.flushCache();
     });
-    this.#every(resizeSeconds, () => this.#lookForSizes(false));
+    this.#every(resizeSeconds, () => this.#lookForSizes());
+    const lines = iscsi === undefined ? [] : await this.#startIscsi(iscsi);
+    const uris = await this.#nbd?.start(devices.map(({ name }) => name));
+    for (const { name, path } of devices) {
+      for (const uri of uris?.get(name) ?? []) lines.push(`${name}  ${path}  ${uri}`);
+    }
+    return lines;
+  }
+
+  async #startIscsi({ host, port }: Address): Promise<string[]> {
+    const { devices } = this.#options;
     const iqn = targetName((devices[0] as DeviceSettings).name);
     this.#server.export({ iqn, luns: devices.map(({ name }, lun) => [lun, name]) });
     const address = await this.#server.listen({ host, port });
@@ -79,14 +91,15 @@ export class FileioTarget {
 
   /** The files may have grown: looks, and tells the initiators. */
   refreshCapacity(): void {
-    this.#lookForSizes(true);
+    this.#lookForSizes();
+    for (const device of this.#files.values()) device.capacityChanged();
   }
 
   /** Ends the sessions, then flushes and closes every device, also if one of them fails. */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const timer of this.#timers) clearInterval(timer);
-    const server = await Promise.allSettled([this.#server.close()]);
+    const server = await Promise.allSettled([this.#server.close(), this.#nbd?.close()]);
     const devices = await Promise.allSettled(this.#devices.map((device) => device.close()));
     const failed = [...server, ...devices].find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
@@ -115,13 +128,12 @@ export class FileioTarget {
     if (seconds > 0) this.#timers.push(setInterval(action, seconds * 1000).unref());
   }
 
-  /** @param tell whether initiators are told in any case, or only of another size */
-  #lookForSizes(tell: boolean): void {
+  /** The disk tells its initiators of another size. */
+  #lookForSizes(): void {
     if (this.#stopping) return;
-    for (const [file, device] of this.#files) {
-      const before = file.size;
+    for (const file of this.#files.keys()) {
       try {
-        if (file.refreshSize() !== before || tell) device.capacityChanged();
+        file.refreshSize();
       } catch (error) {
         this.#tell(error instanceof Error ? error.message : String(error));
       }

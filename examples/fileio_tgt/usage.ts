@@ -40,6 +40,12 @@ How the program runs:
       --chap=USER:FILE     initiators log in as USER with the secret in FILE; may be repeated
       --mutual-chap=USER:FILE     the target proves that it is USER to those that ask
       --discovery-chap=USER:FILE  the same for discovery; may be repeated
+      --nbd[=HOST:PORT]    serve by NBD, each disk an export of its name (127.0.0.1:10809, or the
+                           sockets that systemd passes); also --nbd=unix:PATH
+      --tls=MODE           NBD with TLS: off, allowed or required (off)
+      --tls_certificates=FOLDER  with ca-cert.pem, server-cert.pem and server-key.pem
+      --tls_verify_peer    clients need a certificate that ca-cert.pem's key has signed
+      --tls_psk=FILE       pre-shared keys, a line each: NAME:KEY, the key in hexadecimal
       --metrics=[HOST:]PORT
                            metrics for Prometheus at http://HOST:PORT/metrics (on 127.0.0.1)
   -v, --version            print the version

@@ -32,3 +32,15 @@ export {
   LocalTarget,
   type LocalTask,
 } from "./local/index.ts";
+export {
+  activationSockets,
+  NBD_LIMITS,
+  type NbdAddress,
+  nbdAddressText,
+  type NbdLimits,
+  NbdServer,
+  type NbdServerOptions,
+  type NbdTransport,
+  type TlsSettings,
+  type X509Settings,
+} from "./nbd/index.ts";

@@ -103,6 +103,18 @@ const ACCEPTED: readonly (readonly [line: string, expected: object])[] = [
   ["--iscsi=localhost:0 d a.img", { iscsi: { host: "localhost", port: 0 } }],
   ["--iscsi :3260 d a.img", { iscsi: { host: "0.0.0.0", port: 3260 } }],
   ["--iscsi [::1]:3260 d a.img", { iscsi: { host: "::1", port: 3260 } }],
+  ["--nbd d a.img", { nbd: { addresses: [{ host: "127.0.0.1", port: 10_809 }] } }],
+  ["--nbd 10.0.0.1:1 d a.img", { nbd: { addresses: [{ host: "10.0.0.1", port: 1 }] } }],
+  ["--nbd [::1]:0 d a.img", { nbd: { addresses: [{ host: "::1", port: 0 }] } }],
+  ["--nbd unix:s d a.img", { nbd: { addresses: [{ path: "s" }], tls: undefined } }],
+  [
+    "--nbd --tls=required --tls_certificates=c --tls_verify_peer d a.img",
+    { nbd: { tls: { mode: "required", folder: "c", verifyPeer: true } } },
+  ],
+  [
+    "--nbd --tls allowed --tls_psk keys.psk d a.img",
+    { nbd: { tls: { mode: "allowed", verifyPeer: false, preSharedKeys: "keys.psk" } } },
+  ],
   ["d a.img e b.img", { devices: [{ name: "d" }, { name: "e", path: "b.img" }] }],
   ["-- -d a.img", { name: "-d", path: "a.img" }],
 ];
@@ -124,6 +136,11 @@ const REFUSED: readonly (readonly [line: string, message: string])[] = [
   ["-M 2 d a.img", "-M, --multi_cmd 2: it must be a whole number from 0 to 1"],
   ["--iscsi=host d a.img", "--iscsi host: it must be HOST:PORT, such as 127.0.0.1:3260"],
   ["--iscsi=host:99999 d a.img", "--iscsi host:99999: it must be HOST:PORT"],
+  ["--nbd=host d a.img", "--nbd host: it must be HOST:PORT, such as 127.0.0.1:10809, or unix:PATH"],
+  ["--nbd=unix: d a.img", "--nbd unix:: it must be HOST:PORT"],
+  ["--nbd --tls=on d a.img", "--tls on: it must be one of off, allowed, required"],
+  ["--nbd --tls=required d a.img", "--tls_certificates or --tls_psk is missing"],
+  ["--tls=required --tls_psk=k d a.img", "--tls is about NBD: --nbd is missing"],
   ["-x d a.img", "Unknown option '-x'"],
   ["--size 1 d a.img", "--size 1: it must be a size from 512 to 9007199254740991 bytes"],
   ["--size 1X d a.img", "--size 1X: it must be a size"],
@@ -181,7 +198,9 @@ describe("options", () => {
 
   test("the usage names every option", () => {
     for (const short of "botrncpfmIvhelFMusSPDRZd") expect(USAGE).toContain(`-${short}, --`);
-    expect(USAGE).toContain("--iscsi");
+    for (const long of ["iscsi", "nbd", "tls", "tls_certificates", "tls_verify_peer", "tls_psk"]) {
+      expect(USAGE).toContain(`--${long}`);
+    }
   });
 });
 

@@ -44,14 +44,17 @@ export class FileioTgt {
   readonly portal: string;
   /** `iscsi://PORTAL/IQN/LUN`, in the order of the disks. */
   readonly urls: readonly string[];
+  /** `nbd://…` and the like where it serves by NBD as well, in the order of the disks. */
+  readonly nbdUris: readonly string[];
   readonly #child: ChildProcess;
   readonly #exited: Promise<Exit>;
 
-  private constructor(child: ChildProcess, exited: Promise<Exit>, urls: readonly string[]) {
+  private constructor(child: ChildProcess, exited: Promise<Exit>, lines: readonly string[]) {
     this.#child = child;
     this.#exited = exited;
-    this.urls = urls;
-    this.portal = /iscsi:\/\/([^/]+)/.exec(urls[0]!)![1]!;
+    this.urls = lines.flatMap((line) => line.match(/iscsi:\/\/\S+\/\d+/g) ?? []);
+    this.nbdUris = lines.flatMap((line) => line.match(/nbds?(\+unix)?:\/\/\S+/g) ?? []);
+    this.portal = /iscsi:\/\/([^/]+)/.exec(this.urls[0] ?? "")?.[1] ?? "";
   }
 
   /** Starts it on a free port of the loopback interface and waits until it is ready. */
@@ -65,8 +68,10 @@ export class FileioTgt {
     ];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     const exited = exitOf(child);
-    const urls = urlsIn(await linesUntilReady(child, exited), disks.length);
-    return new FileioTgt(child, exited, urls);
+    const lines = await linesUntilReady(child, exited);
+    const target = new FileioTgt(child, exited, lines);
+    if (target.urls.length === disks.length) return target;
+    throw new Error(`fileio_tgt: ${disks.length} URLs expected, in:\n${lines.join("\n")}`);
   }
 
   get pid(): number {
@@ -138,10 +143,4 @@ async function linesUntilReady(child: ChildProcess, exited: Promise<Exit>): Prom
     clearTimeout(timer);
     ended.catch(() => undefined);
   }
-}
-
-function urlsIn(lines: readonly string[], count: number): string[] {
-  const urls = lines.flatMap((line) => line.match(/iscsi:\/\/\S+\/\d+/g) ?? []);
-  if (urls.length === count) return urls;
-  throw new Error(`fileio_tgt: ${count} URLs expected before "ready", in:\n${lines.join("\n")}`);
 }

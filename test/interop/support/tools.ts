@@ -4,12 +4,17 @@ import { delimiter, join } from "node:path";
 
 /** The Debian package of each tool. `qemu-iscsi` is a module of qemu, not a program. */
 const PACKAGES = {
+  certtool: "gnutls-bin",
+  fio: "fio",
   "iscsi-inq": "libiscsi-bin",
   "iscsi-ls": "libiscsi-bin",
   "iscsi-perf": "libiscsi-bin",
   "iscsi-readcapacity16": "libiscsi-bin",
   "iscsi-swp": "libiscsi-bin",
   "iscsi-test-cu": "libiscsi-bin",
+  nbdcopy: "libnbd-bin",
+  nbdinfo: "libnbd-bin",
+  nbdsh: "python3-libnbd",
   "qemu-img": "qemu-utils",
   "qemu-io": "qemu-utils",
   "qemu-iscsi": "qemu-block-extra",

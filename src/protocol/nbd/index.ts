@@ -1,0 +1,4 @@
+export * from "./constants.ts";
+export * from "./handshake.ts";
+export { readInfoRequest, readMetaContextRequest, readString } from "./option-data.ts";
+export * from "./transmission.ts";
