@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Core } from "../../../../src/core/core.ts";
@@ -59,6 +61,14 @@ describe("a configuration", () => {
     expect(server.keepAliveMs).toBe(0);
     for (const target of targets) server.export(target);
     expect(server.targets.get(IQN)?.groups.get("g")?.luns.size).toBe(1);
+  });
+
+  test("that of docs/iscsi.md is one", () => {
+    const path = join(import.meta.dirname, "../../../../docs/iscsi.md");
+    const [, json = ""] = /^```json\n(.*?)^```$/ms.exec(readFileSync(path, "utf8")) ?? [];
+    const { targets, options } = iscsiOptionsFromJson(JSON.parse(json), () => "twelve bytes");
+    expect(targets[0]?.groups?.[0]?.luns).toEqual([[0, "disk2"]]);
+    expect(options.discoveryChap?.users).toHaveLength(1);
   });
 
   test("with targets alone listens on the loopback interface", () => {
