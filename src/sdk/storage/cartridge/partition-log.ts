@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 
 import { ProtocolError, UsageError } from "../../../protocol/errors.ts";
 import type { MaybePromise } from "../../handler.ts";
+import type { CartridgePartition } from "./cartridge.ts";
 import { IndexFile, type LogEnd } from "./index-file.ts";
 import {
   FileHeader,
@@ -48,7 +49,7 @@ const CHECKED = RecordHeader.offsetOf("check");
  * One partition of a cartridge: logical objects, numbered from 0, in an append-only log. Calls
  * must not overlap: the next one is made when the last is done.
  */
-export class PartitionLog {
+export class PartitionLog implements CartridgePartition {
   readonly #file: LogFile;
   readonly #index: IndexFile;
   readonly #strides = new NumberList();
