@@ -91,6 +91,7 @@ export class FileioTarget {
 
   /** The files may have grown: looks, and tells the initiators. */
   refreshCapacity(): void {
+    if (this.#stopping) return;
     this.#lookForSizes();
     for (const device of this.#files.values()) device.capacityChanged();
   }

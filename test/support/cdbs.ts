@@ -25,6 +25,14 @@ export function reportLuns(allocationLength: number, selectReport = 0): number[]
   return [0xa0, 0, selectReport, 0, 0, 0, ...bigEndian(allocationLength, 4), 0, 0];
 }
 
+export function testUnitReady(): number[] {
+  return [0, 0, 0, 0, 0, 0];
+}
+
+export function compareAndWrite(lba: number, blocks: number): number[] {
+  return [0x89, 0, ...bigEndian(lba, 8), 0, 0, 0, blocks, 0, 0];
+}
+
 export function synchronizeCache10(): number[] {
   return tenBytes(0x35, 0, 0);
 }

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { directFolder } from "../../sdk/storage/direct-folder.ts";
 import { scratchFiles } from "../../sdk/storage/scratch-file.ts";
@@ -95,6 +95,7 @@ describe("fileio_tgt", () => {
     const others = [fetch(new URL("/other", url)), fetch(url, { method: "POST" })];
     expect((await Promise.all(others)).map(({ status }) => status)).toEqual([404, 405]);
     program.child.kill("SIGUSR2");
+    await vi.waitFor(() => expect(program.stderr).toMatch(/^}$/m), { timeout: 20_000 });
     program.child.kill("SIGTERM");
     expect(await program.ended).toBe(0);
     expect(JSON.parse(program.stderr)).toMatchObject({

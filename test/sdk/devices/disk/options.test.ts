@@ -43,7 +43,16 @@ describe("options that are refused", () => {
   });
 
   test("a thin disk over a store that cannot trim", () => {
-    expect(() => disk(nullStore(1 << 20), { thinProvisioned: true })).toThrow(
+    const plain: BlockStore = {
+      name: "plain",
+      size: 1 << 20,
+      readOnly: false,
+      read() {},
+      write() {},
+      flush() {},
+      close() {},
+    };
+    expect(() => disk(plain, { thinProvisioned: true })).toThrow(
       expect.objectContaining({ code: "DISK_THIN" }),
     );
   });
