@@ -10,10 +10,12 @@ import {
 } from "../protocol/scsi/index.ts";
 import {
   SCST_CMD_QUEUE_SIMPLE,
+  SCST_DATA_BIDI,
   SCST_DATA_NONE,
   SCST_DATA_UNKNOWN,
   SCST_MAX_LONG_CDB_SIZE,
 } from "../protocol/scst/index.ts";
+import { pagesOf } from "./buffer-pool.ts";
 import { COMMAND_STATE, type CommandState, commandStateName, mayFollow } from "./command-state.ts";
 import type { DataBuffer } from "./data-buffer.ts";
 import type { InternalOwner } from "./internal-command.ts";
@@ -127,6 +129,17 @@ export class Command implements ParsedCommand, Linked<Command> {
   /** The data buffer, `bufferLength` bytes. Stable from `readyToTransfer` to `responseSent`. */
   get data(): Uint8Array {
     return this.buffer === undefined ? NO_DATA : this.buffer.first(this.bufferLength);
+  }
+
+  /**
+   * Where data-out goes: `data`, but for a bidirectional command, whose data-out has a place of
+   * its own behind the pages of the data-in.
+   */
+  get dataOut(): Uint8Array {
+    const { buffer, dataDirection, bufferLength, outBufferLength } = this;
+    if (buffer === undefined || dataDirection !== SCST_DATA_BIDI) return this.data;
+    const at = pagesOf(bufferLength);
+    return buffer.bytes.subarray(at, at + outBufferLength);
   }
 
   /** Copies a CDB in. */

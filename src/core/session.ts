@@ -1,6 +1,6 @@
 import { SENSE, type SenseCondition } from "../protocol/scsi/index.ts";
 import { SCST_MAX_EXTERNAL_NAME } from "../protocol/scst/index.ts";
-import { abortCommands } from "./abort.ts";
+import { abortCommands, commandsOf } from "./abort.ts";
 import type { AccessGroup, LunEntry } from "./access-group.ts";
 import { tellByEvent } from "./async-event.ts";
 import { Command } from "./command.ts";
@@ -280,9 +280,22 @@ export class Session {
         break;
       case COMMAND_STATE.EXEC_WAIT:
         if (command.nexus?.device.takeBack(command) === true) executed(command);
+        else this.#endParts(command);
+        break;
+      case COMMAND_STATE.LOCAL_EXEC:
+        this.#endParts(command);
         break;
       default:
         break;
+    }
+  }
+
+  /** Takes back what the core gave to a device as part of `command`, if it is unseen yet. */
+  #endParts(command: Command): void {
+    for (const part of commandsOf(this, ({ parent }) => parent === command)) {
+      if (part.aborted) continue;
+      part.aborted = true;
+      this.endAborted(part);
     }
   }
 

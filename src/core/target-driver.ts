@@ -14,8 +14,8 @@ export interface TargetDriver {
   readonly name: string;
 
   /**
-   * A command with data-out has its buffer: put the data into `command.data` and call
-   * `command.dataReceived()`, now or later. Less data than `command.data.length` is allowed
+   * A command with data-out has its buffer: put the data into `command.dataOut` and call
+   * `command.dataReceived()`, now or later. Less data than `command.dataOut.length` is allowed
    * when the initiator announced less; the rest of the buffer is then not written.
    */
   readyToTransfer(command: Command): void;

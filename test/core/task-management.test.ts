@@ -20,7 +20,7 @@ import {
 } from "../../src/protocol/scst/index.ts";
 import { SENSE, STATUS } from "../../src/protocol/scsi/index.ts";
 import { Bench, type Initiator, NOTHING_LEFT, type Sent } from "../support/bench.ts";
-import { read10, write10 } from "../support/cdbs.ts";
+import { compareAndWrite, read10, write10 } from "../support/cdbs.ts";
 import type { GetCmdView } from "../support/raw-program.ts";
 import { subcommandName } from "../support/subcommands.ts";
 
@@ -420,5 +420,17 @@ describe("QErr", () => {
     expect(behind[0]?.response?.sense).toBe("6/2A/09");
     expect(behind.map(resultOf)).toEqual([STATUS.CHECK_CONDITION, "aborted"]);
     finish(bench);
+  });
+});
+
+describe("parts of a command that the handler has not seen", () => {
+  test("COMPARE AND WRITE: neither the READ nor the WRITE reaches it", () => {
+    const { bench, a } = scene();
+    const dataOut = new Uint8Array(1024);
+    const sent = a.send({ cdb: compareAndWrite(0, 1), dataOut, tag: TAG });
+    a.manage(SCST_ABORT_TASK, { tag: TAG });
+    expect(bench.serve().filter((name) => name === "EXEC")).toEqual([]);
+    expect([sent.response?.aborted, statuses(bench)]).toEqual([true, [SUCCESS]]);
+    expect(bench.leftOver).toEqual(NOTHING_LEFT);
   });
 });

@@ -56,7 +56,7 @@ const driver: TargetDriver = {
   name: "iscsi",
   readyToTransfer(command: Command) {
     const task = command.transport as Task;
-    bufferReady(task.phase, task, command.data);
+    bufferReady(task.phase, task, command.dataOut);
   },
   sendResponse(command: Command) {
     sendResponse(command.transport as Task, command);

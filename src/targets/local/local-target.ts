@@ -69,9 +69,9 @@ export class LocalTarget implements TargetDriver {
 
   readyToTransfer(command: Command): void {
     const { dataOut } = command.transport as LocalTask;
-    const { data } = command;
+    const into = command.dataOut;
     if (dataOut !== undefined) {
-      data.set(dataOut.length > data.length ? dataOut.subarray(0, data.length) : dataOut);
+      into.set(dataOut.length > into.length ? dataOut.subarray(0, into.length) : dataOut);
     }
     command.dataReceived();
   }

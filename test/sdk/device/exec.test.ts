@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { SystemError } from "../../../src/protocol/errors.ts";
 import { SENSE, STATUS } from "../../../src/protocol/scsi/index.ts";
-import { SCST_DATA_READ, SCST_DATA_WRITE } from "../../../src/protocol/scst/index.ts";
+import {
+  SCST_DATA_BIDI,
+  SCST_DATA_READ,
+  SCST_DATA_WRITE,
+} from "../../../src/protocol/scst/index.ts";
 import {
   busy,
   checkCondition,
@@ -18,6 +22,8 @@ import { handlerOf, readyDevice } from "../../support/device.ts";
 import { toHex } from "../../support/hex.ts";
 
 const READ = { cdb: read10(3, 2), dataInLength: 1024 };
+/** An opcode that the core does not know. */
+const VENDOR = 0xff;
 const FLUSH = { cdb: synchronizeCache10() };
 
 /** What the initiator gets for one command to a handler with this `exec`. */
@@ -258,4 +264,27 @@ test("statistics count commands and bytes", async () => {
     readBytes: 1024,
     writtenBytes: 2048,
   });
+});
+
+test.each([100, 512, 5000])("the data-out of a bidirectional command, %i bytes", async (length) => {
+  let got = "";
+  const { initiator } = await readyDevice(
+    handlerOf({
+      options: { parse: "exception" },
+      parse(command) {
+        command.dataDirection = SCST_DATA_BIDI;
+        command.bufferLength = 512;
+        command.outBufferLength = length;
+        return good;
+      },
+      exec(command) {
+        if (command.cdb[0] === VENDOR) got = toHex(command.outBuffer);
+        return good;
+      },
+    }),
+  );
+  const dataOut = Uint8Array.from({ length }, (_, i) => i);
+  const cdb = [VENDOR, 0, 0, 0, 0, 0];
+  const { status } = await initiator.execute({ cdb, dataOut, dataInLength: 512 });
+  expect([status, got]).toEqual([STATUS.GOOD, toHex(dataOut)]);
 });
