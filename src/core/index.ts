@@ -29,6 +29,11 @@ export type { Device, DeviceAttributes, ParsedBy } from "./device.ts";
 export type { ByDirection, CountersSnapshot } from "./observe/counters.ts";
 export type { HistogramSnapshot } from "./observe/histogram.ts";
 export type { LatencySnapshot } from "./observe/latency.ts";
+export type {
+  DeviceGroupSnapshot,
+  LimitsSnapshot,
+  MemorySnapshot,
+} from "./observe/limits-snapshot.ts";
 export type { Observer } from "./observe/observer.ts";
 export { PROMETHEUS_CONTENT_TYPE, prometheusText } from "./observe/prometheus.ts";
 export type {

@@ -1,8 +1,11 @@
 import { UsageError } from "../protocol/errors.ts";
 import type { Clock, Timer } from "./clock.ts";
 
-/** How many commands an I_T_L nexus may have at once, unless said: SCST's number. */
-export const QUEUE_DEPTH_DEFAULT = 64;
+/**
+ * How many commands an I_T_L nexus may have at once, unless said: what an iSCSI session lets its
+ * initiator send, so that TASK SET FULL is nothing that it meets by itself.
+ */
+export const QUEUE_DEPTH_DEFAULT = 128;
 
 /** How high that may be set. */
 export const QUEUE_DEPTH_MAX = 65_535;

@@ -26,18 +26,20 @@ function statuses(sent: readonly Sent[]): (number | undefined)[] {
 }
 
 describe("commands of one initiator at one LUN", () => {
-  test("64, unless said otherwise; the next one is refused", () => {
+  test("128, unless said otherwise; the next one is refused", () => {
     const [bench, a] = Bench.ready();
-    const sent = Array.from({ length: 66 }, () => a.send(READ));
+    const sent = Array.from({ length: 130 }, () => a.send(READ));
     expect(statuses(sent)).toEqual([
-      ...Array.from({ length: 64 }, () => RUNS),
+      ...Array.from({ length: 128 }, () => RUNS),
       TASK_SET_FULL,
       TASK_SET_FULL,
     ]);
     bench.serve();
     const after = a.send(READ);
     bench.serve();
-    expect(statuses([...sent.slice(0, 64), after])).toEqual(Array.from({ length: 65 }, () => GOOD));
+    expect(statuses([...sent.slice(0, 128), after])).toEqual(
+      Array.from({ length: 129 }, () => GOOD),
+    );
     expect(bench.leftOver).toEqual(NOTHING_LEFT);
   });
 
@@ -191,7 +193,7 @@ describe("the limits", () => {
   test("their defaults", () => {
     const [bench] = Bench.ready();
     const { queueDepth, commandsMax, commandMemory } = bench.program.device.device!;
-    expect([queueDepth.current, queueDepth.adapts, commandsMax]).toEqual([64, false, Infinity]);
+    expect([queueDepth.current, queueDepth.adapts, commandsMax]).toEqual([128, false, Infinity]);
     expect(bench.core.commandMemory.max).toBe(2 ** 30);
     expect(commandMemory.max).toBe(Math.floor((2 ** 30 * 2) / 5));
   });

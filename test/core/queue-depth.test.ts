@@ -24,7 +24,7 @@ function rig(options: { max?: number; intervalMs?: number } = {}) {
   const clock = new CountingClock();
   const running = new Set<Execution>();
   const depth = new QueueDepth(() => running);
-  if (options.max !== undefined) depth.max = options.max;
+  depth.max = options.max ?? 64;
   depth.adapt(clock, { intervalMs: options.intervalMs ?? INTERVAL_MS });
   const begin = (): Execution => {
     const execution = { beganAt: depth.begins(), timeoutSeconds: TIMEOUT_SECONDS };

@@ -8,11 +8,23 @@ import type { Session } from "../session.ts";
 import type { Target } from "../target.ts";
 import { addCounters, type CountersSnapshot, countersSnapshot, newCounters } from "./counters.ts";
 import type { LatencySnapshot } from "./latency.ts";
+import {
+  type DeviceGroupSnapshot,
+  deviceGroupSnapshot,
+  type LimitsSnapshot,
+  limitsSnapshot,
+  type MemorySnapshot,
+  memorySnapshot,
+} from "./limits-snapshot.ts";
 
 export interface CoreSnapshot {
   readonly targets: readonly TargetSnapshot[];
   readonly devices: readonly DeviceSnapshot[];
+  /** Target port groups (ALUA). */
+  readonly deviceGroups: readonly DeviceGroupSnapshot[];
   readonly bufferPools: readonly BufferPoolSnapshot[];
+  /** Of all devices together. */
+  readonly commandMemory: MemorySnapshot;
   readonly measuresLatency: boolean;
   readonly traces: boolean;
 }
@@ -68,6 +80,7 @@ export interface DeviceSnapshot {
   readonly activeCommands: number;
   /** An initiator has reserved it, or holds a persistent reservation. */
   readonly reserved: boolean;
+  readonly limits: LimitsSnapshot;
   readonly attributes: DeviceAttributes;
   readonly counters: CountersSnapshot;
   /** Absent where it has not been measured. */
@@ -91,6 +104,8 @@ export function snapshotOf(core: Core): CoreSnapshot {
   return {
     targets: targets.map(targetSnapshot),
     devices: [...core.devices.values()].map((each) => deviceSnapshot(each, exported.get(each))),
+    deviceGroups: Array.from(core.deviceGroups.values(), deviceGroupSnapshot),
+    commandMemory: memorySnapshot(core.commandMemory),
     bufferPools: [...core.bufferPools.statistics()],
     measuresLatency: core.observer.measuresLatency,
     traces: core.observer.trace !== undefined,
@@ -172,6 +187,7 @@ function deviceSnapshot(device: Device, exported: readonly ExportSnapshot[] = []
     nexuses: device.nexuses.size,
     activeCommands,
     reserved: device.reservations.active,
+    limits: limitsSnapshot(device),
     attributes: device.attributes,
     counters: countersSnapshot(device.counters),
     ...latencyOf(device),

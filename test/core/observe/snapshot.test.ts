@@ -78,6 +78,19 @@ describe("snapshot", () => {
         nexuses: 1,
         activeCommands: 1,
         reserved: false,
+        limits: {
+          queueDepth: {
+            current: 128,
+            max: 128,
+            adapts: false,
+            worstMs: 0,
+            raised: 0,
+            halved: 0,
+          },
+          commandsMax: null,
+          commandMemory: { used: 4096, max: 429_496_729 },
+          suspended: 0,
+        },
         attributes: expect.objectContaining({ memoryReuseType: 3, tst: 1, swp: 0 }) as unknown,
         counters: COUNTERS,
       },
@@ -102,6 +115,22 @@ describe("snapshot", () => {
     const [bench, initiator] = Bench.ready();
     initiator.send({ cdb: [0x16, 0, 0, 0, 0, 0] });
     expect(bench.core.snapshot().devices[0]?.reserved).toBe(true);
+  });
+
+  test("shows target port groups", () => {
+    const { core, target } = busyBench();
+    const group = core.addDeviceGroup("pair");
+    group.addDevice("disk");
+    group.addTargetGroup("left", { groupId: 7, state: "standby" }).addTarget(target);
+    expect(core.snapshot().deviceGroups).toEqual([
+      {
+        name: "pair",
+        devices: ["disk"],
+        targetGroups: [
+          { name: "left", groupId: 7, state: "standby", preferred: false, targets: ["target"] },
+        ],
+      },
+    ]);
   });
 
   test("of nothing", () => {
