@@ -161,6 +161,7 @@ export class Core {
     if (this.#limits.dynamicQueueDepth) device.queueDepth.adapt(this.clock);
     for (let i = 0; i < this.#suspendCount; i++) device.suspension.begin();
     this.#devices.set(device.name, device);
+    for (const group of this.#deviceGroups.values()) group.deviceCame(device);
     for (const target of this.#targets.values()) target.restoreDevice(device);
   }
 
@@ -171,7 +172,7 @@ export class Core {
   removeDevice(device: Device): void {
     this.#devices.delete(device.name);
     device.queueDepth.fix();
-    device.deviceGroup?.removeDevice(device);
+    device.deviceGroup?.deviceGone(device);
     for (const target of this.#targets.values()) target.removeDevice(device);
     device.suspension.endAll(proceed);
   }

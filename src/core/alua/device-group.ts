@@ -52,6 +52,8 @@ export class DeviceGroup {
   readonly name: string;
   readonly setTargetPortGroups: SetTargetPortGroups | undefined;
   readonly #devices = new Set<Device>();
+  /** Names that devices were given by: the next device of the name belongs here too. */
+  readonly #names = new Set<string>();
   readonly #targetGroups = new Map<string, TargetGroup>();
 
   /** Use `core.addDeviceGroup`. */
@@ -71,12 +73,18 @@ export class DeviceGroup {
   }
 
   /**
-   * Makes a device one of the group.
+   * Makes a device one of the group. If it is given by its name, so is the next one of the name,
+   * when the device has gone and comes back.
    *
    * @throws UsageError DEVICE_UNKNOWN, DEVICE_IN_GROUP
    */
   addDevice(device: Device | string): void {
     const found = this.core.deviceOf(device);
+    this.#add(found);
+    if (typeof device === "string") this.#names.add(device);
+  }
+
+  #add(found: Device): void {
     if (found.deviceGroup !== undefined) {
       throw new UsageError(
         "DEVICE_IN_GROUP",
@@ -89,7 +97,19 @@ export class DeviceGroup {
     if (!this.#regroup(found)) found.inquiryDataChanged();
   }
 
+  /** Takes a device out of the group. */
   removeDevice(device: Device): void {
+    this.#names.delete(device.name);
+    this.deviceGone(device);
+  }
+
+  /** A device is there: it belongs here if the last one of its name did. */
+  deviceCame(device: Device): void {
+    if (this.#names.has(device.name) && device.deviceGroup === undefined) this.#add(device);
+  }
+
+  /** The device is going away. */
+  deviceGone(device: Device): void {
     if (!this.#devices.delete(device)) return;
     device.deviceGroup = undefined;
     for (const nexus of device.nexuses) assign(nexus, undefined);

@@ -1,6 +1,7 @@
 /** Configuring device groups and target groups: what is refused. */
 import { expect, test } from "vitest";
 
+import { disk, loopbackChannel, memoryStore, registerDevice } from "../../../src/sdk/index.ts";
 import { openPaths } from "./rig.ts";
 
 type Rig = Awaited<ReturnType<typeof openPaths>>;
@@ -73,6 +74,19 @@ test("a device that is closed, and a target that is removed, leave their groups"
   expect(group.devices.size).toBe(0);
   core.removeTarget(core.targets.get("one")!);
   expect(one.targets.size).toBe(0);
+});
+
+test("a device that comes back is in its group again, unless it was taken out", async () => {
+  const { core, device, group } = await openPaths();
+  await device.close();
+  const come = () =>
+    registerDevice(loopbackChannel(core), "disk", disk(memoryStore(1024 * 1024), { serial: "1" }));
+  const second = await come();
+  expect([...group.devices].map(({ name }) => name)).toEqual(["disk"]);
+  group.removeDevice(core.devices.get("disk")!);
+  await second.close();
+  await come();
+  expect(group.devices.size).toBe(0);
 });
 
 test("a device that has left may join another group", async () => {
