@@ -19,7 +19,9 @@ import { pagesOf } from "./buffer-pool.ts";
 import { COMMAND_STATE, type CommandState, commandStateName, mayFollow } from "./command-state.ts";
 import type { DataBuffer } from "./data-buffer.ts";
 import type { InternalOwner } from "./internal-command.ts";
-import { begin, executed, finish, whenDataReceived } from "./life-cycle.ts";
+import { executed, finish } from "./completion.ts";
+import { checkExclusion } from "./execution.ts";
+import { begin, whenDataReceived } from "./life-cycle.ts";
 import type { Linked, List } from "./list.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Observer } from "./observe/observer.ts";
@@ -198,6 +200,11 @@ export class Command implements ParsedCommand, Linked<Command> {
   /** For the device: the command was executed, `status` and the like are set. */
   executed(): void {
     executed(this);
+  }
+
+  /** For who had it wait: nothing that it waited for is in its way any more. */
+  itsTurn(): void {
+    checkExclusion(this);
   }
 
   setGood(responseLength: number): void {

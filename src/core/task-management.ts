@@ -19,7 +19,7 @@ import {
 import { abortCommands, commandsAt, commandsOf } from "./abort.ts";
 import type { Command } from "./command.ts";
 import type { Device } from "./device.ts";
-import { checkExclusion, clearAca } from "./life-cycle.ts";
+import { checkExclusion, clearAca } from "./execution.ts";
 import type { Nexus } from "./nexus.ts";
 import type { Session } from "./session.ts";
 

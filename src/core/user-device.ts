@@ -30,7 +30,8 @@ import {
   UCMD_STATE_PARSING,
 } from "../protocol/scst/index.ts";
 import type { Core, Deferred } from "./core.ts";
-import { executed, localEvent, refused, respond } from "./life-cycle.ts";
+import { executed, refused, respond } from "./completion.ts";
+import { localEvent } from "./execution.ts";
 import type { UserBackend } from "./user/backend.ts";
 import { readOptions, writeOptions } from "./user/options.ts";
 import { ReadyQueue } from "./user/ready-queue.ts";

@@ -23,7 +23,7 @@ import type { Command } from "../command.ts";
 import type { BufferOwner, DataBuffer } from "../data-buffer.ts";
 import { Device, type DeviceAttributes, type ParsedBy } from "../device.ts";
 import type { Extent } from "../extended-copy/segment-copy.ts";
-import { executed, freed, refused } from "../life-cycle.ts";
+import { executed, freed, refused } from "../completion.ts";
 import type { Nexus } from "../nexus.ts";
 import type { StateStore } from "../reservations/state-store.ts";
 import { TASK_MANAGEMENT_STATUS, type TaskManagementRequest } from "../task-management.ts";

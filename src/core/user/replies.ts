@@ -36,7 +36,8 @@ import {
 import { PAGE_SIZE } from "../buffer-pool.ts";
 import type { Command } from "../command.ts";
 import { overLimitStatus } from "../flow-control.ts";
-import { executed, failed, parsed, refused, respond, spaceReady } from "../life-cycle.ts";
+import { executed, failed, refused, respond } from "../completion.ts";
+import { parsed, spaceReady } from "../life-cycle.ts";
 import { copyFromUser, type UserMemory } from "../user-memory.ts";
 import { type BlockRange, isWriteSame, writeSame, writeSameRange } from "../write-same.ts";
 import type { UserBackend } from "./backend.ts";

@@ -1,7 +1,8 @@
 import type { Command } from "../../../../src/core/command.ts";
 import { DataBuffer } from "../../../../src/core/data-buffer.ts";
 import { Device } from "../../../../src/core/device.ts";
-import { executed, spaceReady } from "../../../../src/core/life-cycle.ts";
+import { executed } from "../../../../src/core/completion.ts";
+import { spaceReady } from "../../../../src/core/life-cycle.ts";
 import type { Nexus } from "../../../../src/core/nexus.ts";
 import { SENSE } from "../../../../src/protocol/scsi/index.ts";
 

@@ -1,5 +1,5 @@
 import type { Command } from "../../../../src/core/command.ts";
-import { executed } from "../../../../src/core/life-cycle.ts";
+import { executed } from "../../../../src/core/completion.ts";
 import {
   BlockLimitsVpdPage,
   COMMAND_SUPPORT,
