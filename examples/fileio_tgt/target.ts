@@ -6,6 +6,7 @@ import {
   disk,
   type FileStore,
   fileStore,
+  type FolderStateStore,
   folderStateStore,
   IscsiServer,
   type LogEntry,
@@ -33,7 +34,8 @@ export class FileioTarget {
   readonly #server: IscsiServer;
   readonly #nbd: NbdFront | undefined;
   readonly #devices: RegisteredDevice[] = [];
-  readonly #files = new Map<FileStore, RegisteredDevice>();
+  readonly #files: FileStore[] = [];
+  readonly #stateStore: FolderStateStore | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
   #stopping = false;
 
@@ -41,10 +43,8 @@ export class FileioTarget {
     this.#options = options;
     this.#tell = tell;
     const { stateFolder } = options;
-    this.#core = createCore({
-      log: (entry) => this.#log(entry),
-      ...(stateFolder === undefined ? {} : { stateStore: folderStateStore(stateFolder) }),
-    });
+    this.#stateStore = stateFolder === undefined ? undefined : folderStateStore(stateFolder);
+    this.#core = createCore({ log: (entry) => this.#log(entry), ...this.#saving() });
     const { chap, discoveryChap } = options;
     this.#server = new IscsiServer(this.#core, {
       chap: chapFrom("--chap", chap, tell),
@@ -69,7 +69,7 @@ export class FileioTarget {
     this.#every(flushSeconds, () => {
       for (const device of this.#devices) device.flushCache();
     });
-    this.#every(resizeSeconds, () => this.#lookForSizes());
+    this.#every(resizeSeconds, () => this.refreshCapacity());
     const lines = iscsi === undefined ? [] : await this.#startIscsi(iscsi);
     const uris = await this.#nbd?.start(devices.map(({ name }) => name));
     for (const { name, path } of devices) {
@@ -89,11 +89,16 @@ export class FileioTarget {
     });
   }
 
-  /** The files may have grown: looks, and tells the initiators. */
+  /** The files may have grown: looks. The disks tell their initiators of another size. */
   refreshCapacity(): void {
     if (this.#stopping) return;
-    this.#lookForSizes();
-    for (const device of this.#files.values()) device.capacityChanged();
+    for (const file of this.#files) {
+      try {
+        file.refreshSize();
+      } catch (error) {
+        this.#tell(error instanceof Error ? error.message : String(error));
+      }
+    }
   }
 
   /** Ends the sessions, then flushes and closes every device, also if one of them fails. */
@@ -118,27 +123,20 @@ export class FileioTarget {
     const device = await registerDevice(
       loopbackChannel(this.#core),
       name,
-      disk(store, { name: identified, ...settings.disk }),
+      disk(store, { name: identified, ...settings.disk, ...this.#saving() }),
       { report: (code, message) => this.#tell(`${name}: ${message} (${code})`) },
     );
     this.#devices.push(device);
-    if (!nullio) this.#files.set(file, device);
+    if (!nullio) this.#files.push(file);
   }
 
   #every(seconds: number, action: () => void): void {
     if (seconds > 0) this.#timers.push(setInterval(action, seconds * 1000).unref());
   }
 
-  /** The disk tells its initiators of another size. */
-  #lookForSizes(): void {
-    if (this.#stopping) return;
-    for (const file of this.#files.keys()) {
-      try {
-        file.refreshSize();
-      } catch (error) {
-        this.#tell(error instanceof Error ? error.message : String(error));
-      }
-    }
+  /** Where the core and the disks keep what initiators have them save; nowhere unless said. */
+  #saving() {
+    return this.#stateStore === undefined ? {} : { stateStore: this.#stateStore };
   }
 
   #tellSize({ name, path, blockSize }: DeviceSettings, storeSize: number): void {

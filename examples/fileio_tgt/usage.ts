@@ -15,7 +15,7 @@ How the files are used:
       --thin_provisioned   hosts can give space back (UNMAP)
 
 What hosts are told of the disk:
-      --rotational=0|1     whether it rotates (0)
+      --rotational=0|1     whether it rotates (as the device under the file does)
       --removable          the medium can be removed
       --lb_per_pb_exp=0|1  whether its physical blocks are larger than the logical ones (1)
       --opt_trans_len=SIZE the best size of a transfer, in bytes (512K)
@@ -34,7 +34,7 @@ How the program runs:
   -m, --mem_reuse=WHICH    buffers that are kept: all, read, write or none (all)
   -F, --flush=SECONDS      free the buffers that are kept every so often (0: when not used)
       --resize_poll=SECONDS look every so often how large the files are (0: on SIGUSR1 only)
-      --state_dir=FOLDER   keep persistent reservations (APTPL) there, over restarts
+      --state_dir=FOLDER   keep there what hosts have saved: reservations (APTPL), mode pages
       --config=FILE        devices and options from a file in JSON
       --iscsi[=HOST:PORT]  serve by iSCSI, without a kernel module (127.0.0.1:3260)
       --chap=USER:FILE     initiators log in as USER with the secret in FILE; may be repeated

@@ -13,6 +13,8 @@ export interface BlockDeviceFacts {
   readonly logicalBlockSize: number | undefined;
   /** The most that one discard is about, in bytes; 0 where the device has none. */
   readonly discardMax: number | undefined;
+  /** The most that the device makes zeros by one command, in bytes; 0 where it has none. */
+  readonly writeZeroesMax: number | undefined;
 }
 
 export function blockDeviceFacts(stat: Stats): BlockDeviceFacts {
@@ -28,6 +30,7 @@ export function blockDeviceFacts(stat: Stats): BlockDeviceFacts {
     physicalBlockSize: queue("physical_block_size"),
     logicalBlockSize: queue("logical_block_size"),
     discardMax: queue("discard_max_bytes"),
+    writeZeroesMax: queue("write_zeroes_max_bytes"),
   };
 }
 

@@ -37,9 +37,12 @@ export class FileSpace {
     this.#access = access_;
     const stat = fstatSync(file.fd);
     const isDevice = stat.isBlockDevice();
-    const { discardMax = 0, logicalBlockSize = 512 } = isDevice ? blockDeviceFacts(stat) : {};
+    const facts = isDevice ? blockDeviceFacts(stat) : undefined;
+    const { discardMax = 0, writeZeroesMax = 0, logicalBlockSize = 512 } = facts ?? {};
     this.#unit = isDevice ? logicalBlockSize : 1;
-    this.canTrim = isDevice ? discardMax > 0 : this.#punchesHoles(stat.size);
+    // Linux punches holes into a device by having it write zeros, as it can: without that command
+    // they would be written out, and what was free take space.
+    this.canTrim = isDevice ? discardMax > 0 && writeZeroesMax > 0 : this.#punchesHoles(stat.size);
     this.canTellHoles = !isDevice && this.#seekHole(0) >= 0;
   }
 

@@ -74,6 +74,20 @@ export const StatisticsLogValue = wire(
   64,
 );
 
+/** SPC-5, "Idle Time log parameter". */
+export const IdleTimeLogValue = wire(
+  "idle time log parameter",
+  { idleTimeIntervals: uint(0, 7) },
+  8,
+);
+
+/** SPC-5, "Time Interval log parameter": how long an interval is, INTEGER * 10^-EXPONENT s. */
+export const TimeIntervalLogValue = wire(
+  "time interval log parameter",
+  { exponent: uint(0, 3), integer: uint(4, 7) },
+  8,
+);
+
 /** SPC-5, "Informational Exceptions General log parameter". */
 export const InformationalExceptionsLogValue = wire(
   "informational exceptions general log parameter",

@@ -41,7 +41,7 @@ export function getLbaStatus(unit: LogicalUnit, command: ScsiCommand): MaybeProm
   const from = lba * unit.blockSize;
   const answer = (extents: readonly Extent[]): Outcome =>
     command.reply(encode(unit, runsOf(unit, lba, extents), runsMax));
-  const failed = (error: unknown): Outcome => readFailed(error, lba);
+  const failed = (error: unknown): Outcome => readFailed(error, undefined);
   try {
     const extents = store.allocated(from, unit.blocks * unit.blockSize - from);
     return extents instanceof Promise ? extents.then(answer, failed) : answer(extents);

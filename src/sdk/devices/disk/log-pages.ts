@@ -1,5 +1,6 @@
 import {
   ERROR_COUNTER,
+  IdleTimeLogValue,
   InformationalExceptionsLogValue,
   LBP_LOG,
   LbaMappingResourceLogValue,
@@ -8,6 +9,7 @@ import {
   LogParameterHeader,
   StatisticsLogValue,
   TemperatureLogValue,
+  TimeIntervalLogValue,
 } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise } from "../../handler.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
@@ -49,6 +51,9 @@ const PAGES: readonly LogPage[] = [
           numberOfLogicalBlocksTransmitted: counters.readBlocks,
         }),
       ),
+      // Tools decode the page with these only. No time is measured: an interval is 0 seconds.
+      list(2, IdleTimeLogValue.encode({})),
+      list(3, TimeIntervalLogValue.encode({})),
     ],
   },
   {

@@ -85,14 +85,16 @@ export function checkOptions(store: BlockStore, options: DiskOptions): DiskSetti
     );
   }
   const thinProvisioned = options.thinProvisioned ?? false;
-  if (thinProvisioned && store.trim === undefined) {
+  const readOnly = store.readOnly || (options.readOnly ?? false);
+  // Of a disk that nobody may write to, nobody gives space back: it is thin all the same.
+  if (thinProvisioned && store.trim === undefined && !readOnly) {
     throw new UsageError("DISK_THIN", `thinProvisioned: ${store.name} cannot give space back`);
   }
   return {
     blockSize,
     physicalBlockSize,
     rotationRate: checkRotationRate(store, options.rotationRate),
-    readOnly: store.readOnly || (options.readOnly ?? false),
+    readOnly,
     writeThrough: options.writeThrough ?? false,
     nonVolatileCache: options.nonVolatileCache ?? false,
     removable: options.removable ?? false,

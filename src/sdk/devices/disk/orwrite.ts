@@ -3,7 +3,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
 import { put, refuseWrite } from "./read-write.ts";
-import { invalidFieldInCdb, readFailed } from "./refusals.ts";
+import { invalidFieldInCdb, readFailed, soleBlock } from "./refusals.ts";
 
 /**
  * ORWRITE(16): the blocks become what they were or what is sent. The core lets no other command
@@ -28,7 +28,7 @@ export function orwrite16(
     for (let i = 0; i < found.length; i++) found[i] = (found[i] as number) | (buffer[i] as number);
     return put(unit, found, lba, durable);
   };
-  const failed = (error: unknown): Outcome => readFailed(error, lba);
+  const failed = (error: unknown): Outcome => readFailed(error, soleBlock(unit, lba, dataLength));
   try {
     const done = unit.store.read(found, lba * unit.blockSize);
     return done === undefined ? orAndWrite() : done.then(orAndWrite, failed);

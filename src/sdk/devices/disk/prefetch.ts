@@ -4,7 +4,7 @@ import { good, type Outcome } from "../../outcome.ts";
 import { inChunks } from "./chunks.ts";
 import { SCRATCH_BYTES } from "./limits.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { lbaOutOfRange, readFailed } from "./refusals.ts";
+import { lbaOutOfRange, readFailed, soleBlock } from "./refusals.ts";
 
 /** Of a longer range the first part is fetched: more would push out what is in use. */
 const PREFETCH_BYTES_MAX = 8 * 1024 * 1024;
@@ -37,7 +37,8 @@ function prefetch(
   if (immediate) command.answerInBackground();
   const fetched = unit.withScratch((scratch) =>
     inChunks(lengthBytes, SCRATCH_BYTES, (at, length) => {
-      const failed = (error: unknown) => readFailed(error, lba + at / unit.blockSize);
+      const failed = (error: unknown) =>
+        readFailed(error, soleBlock(unit, lba + at / unit.blockSize, length));
       try {
         const done = unit.store.read(scratch.subarray(0, length), lba * unit.blockSize + at);
         return done?.then(() => undefined, failed);

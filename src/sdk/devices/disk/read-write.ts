@@ -5,6 +5,7 @@ import {
   invalidFieldInCdb,
   lbaOutOfRange,
   readFailed,
+  soleBlock,
   writeFailed,
   writeProtected,
 } from "./refusals.ts";
@@ -82,17 +83,16 @@ function readBlocks(unit: LogicalUnit, command: ScsiCommand): MaybePromise<Outco
   unit.counters.readCommands++;
   unit.counters.readBlocks += data.length / unit.blockSize;
   if (data.length === 0) return good;
+  const failed = (error: unknown): Outcome => {
+    unit.counters.readErrors++;
+    return readFailed(error, soleBlock(unit, lba, data.length));
+  };
   try {
     const done = unit.store.read(data, lba * unit.blockSize);
-    return done === undefined ? good : done.then(toGood, (error) => failed(unit, error, lba));
+    return done === undefined ? good : done.then(toGood, failed);
   } catch (error) {
-    return failed(unit, error, lba);
+    return failed(error);
   }
-}
-
-function failed(unit: LogicalUnit, error: unknown, lba: number): Outcome {
-  unit.counters.readErrors++;
-  return readFailed(error, lba);
 }
 
 async function flushedThenRead(unit: LogicalUnit, command: ScsiCommand): Promise<Outcome> {
@@ -126,7 +126,7 @@ export function put(
   if (data.length === 0) return good;
   const failedToWrite = (error: unknown): Outcome => {
     unit.counters.writeErrors++;
-    return writeFailed(error, lba);
+    return writeFailed(error, soleBlock(unit, lba, data.length));
   };
   try {
     const done = unit.store.write(data, lba * unit.blockSize, durable);

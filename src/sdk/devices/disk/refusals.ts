@@ -23,17 +23,29 @@ export function lbaOutOfRange(lba: number): Outcome {
 export const invalidOpcode: Outcome = Object.freeze(checkCondition(SENSE.INVALID_OPCODE));
 export const writeProtected: Outcome = Object.freeze(checkCondition(SENSE.WRITE_PROTECTED));
 
-/** The store failed to read: the initiator is told from which LBA on. Other faults go on. */
-export function readFailed(error: unknown, lba: number): Outcome {
+/**
+ * The LBA of a range that is one block. Which block of more than one the store failed at it does
+ * not say, and hosts take the LBA that they are told for the one that is damaged.
+ */
+export function soleBlock(
+  { blockSize }: { readonly blockSize: number },
+  lba: number,
+  lengthBytes: number,
+): number | undefined {
+  return lengthBytes <= blockSize ? lba : undefined;
+}
+
+/** The store failed to read, at `lba` where that is known. Other faults go on. */
+export function readFailed(error: unknown, lba: number | undefined): Outcome {
   if (errnoOf(error) === ERRNO.EIO) {
-    return checkCondition(SENSE.UNRECOVERED_READ_ERROR, { information: lba });
+    return checkCondition(SENSE.UNRECOVERED_READ_ERROR, placeOf(lba));
   }
   throw error;
 }
 
-/** The store failed to write, or to flush where there is no LBA. Other faults go on. */
+/** The store failed to write, at `lba` where that is known, or to flush. Other faults go on. */
 export function writeFailed(error: unknown, lba?: number): Outcome {
-  const details = lba === undefined ? undefined : { information: lba };
+  const details = placeOf(lba);
   switch (errnoOf(error)) {
     case ERRNO.EIO:
       return checkCondition(SENSE.WRITE_ERROR, details);
@@ -45,6 +57,10 @@ export function writeFailed(error: unknown, lba?: number): Outcome {
     default:
       throw error;
   }
+}
+
+function placeOf(lba: number | undefined) {
+  return lba === undefined ? undefined : { information: lba };
 }
 
 function errnoOf(error: unknown): number | undefined {

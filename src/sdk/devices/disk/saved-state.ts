@@ -38,7 +38,7 @@ export class SavedState {
    */
   constructor(store: FolderStateStore | undefined, diskName: string) {
     this.#store = store;
-    this.#file = `${diskName.replaceAll(/[^\w:-]/g, "_")}.disk.json`;
+    this.#file = `${fileNameOf(diskName)}.disk.json`;
     const bytes = store?.load(this.#file);
     this.#state = bytes === undefined ? EMPTY : parse(bytes, this.#file);
   }
@@ -62,6 +62,11 @@ export class SavedState {
     this.#last = saving.catch(() => undefined);
     await saving;
   }
+}
+
+/** Another for every name, and one that may be a file's: what may not is written as "%2F". */
+function fileNameOf(diskName: string): string {
+  return encodeURIComponent(diskName).replaceAll("%3A", ":").replaceAll(".", "%2E");
 }
 
 function encode({ modePages, identifyingInformation, sanitizing }: DiskState): Uint8Array {

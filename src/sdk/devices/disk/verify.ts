@@ -5,7 +5,7 @@ import { inChunks } from "./chunks.ts";
 import { SCRATCH_BYTES } from "./limits.ts";
 import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
 import { dataOf, refuseWrite, writeBlocks } from "./read-write.ts";
-import { invalidFieldInCdb, lbaOutOfRange, readFailed } from "./refusals.ts";
+import { invalidFieldInCdb, lbaOutOfRange, readFailed, soleBlock } from "./refusals.ts";
 
 /** SBC-4, "VERIFY(10) command", BYTCHK. */
 const BYTCHK = {
@@ -107,7 +107,7 @@ function readAll(
       const found = scratch.subarray(0, length);
       const failed = (error: unknown) => {
         unit.counters.verifyErrors++;
-        return readFailed(error, lba + at / unit.blockSize);
+        return readFailed(error, soleBlock(unit, lba + at / unit.blockSize, length));
       };
       try {
         const done = unit.store.read(found, lba * unit.blockSize + at);

@@ -2,11 +2,13 @@ import type { MaybePromise } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import { inChunks } from "./chunks.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { writeFailed } from "./refusals.ts";
+import { soleBlock, writeFailed } from "./refusals.ts";
 
 /** Gives the space of blocks back; they read as zeros. */
 export function trimBlocks(unit: LogicalUnit, lba: number, lengthBytes: number) {
-  return calling(lba, () => unit.store.trim?.(lba * unit.blockSize, lengthBytes));
+  return calling(soleBlock(unit, lba, lengthBytes), () =>
+    unit.store.trim?.(lba * unit.blockSize, lengthBytes),
+  );
 }
 
 /** Makes blocks zeros in the way that the store has for it; undefined where it has none. */
@@ -17,7 +19,9 @@ export function zeroBlocks(
 ): MaybePromise<Outcome> | undefined {
   if (unit.store.writeZeroes === undefined) return undefined;
   const options = { mayTrim: false, fua: unit.mustBeDurable(false) };
-  return calling(lba, () => unit.store.writeZeroes?.(lba * unit.blockSize, lengthBytes, options));
+  return calling(soleBlock(unit, lba, lengthBytes), () =>
+    unit.store.writeZeroes?.(lba * unit.blockSize, lengthBytes, options),
+  );
 }
 
 /** Writes `pattern`, whole blocks, again and again from `lba` on; `done` hears how far it is. */
@@ -30,7 +34,7 @@ export function writePattern(
 ): MaybePromise<Outcome | undefined> {
   return inChunks(lengthBytes, pattern.length, (at, length) => {
     done?.(at);
-    const outcome = calling(lba, () =>
+    const outcome = calling(soleBlock(unit, lba, lengthBytes), () =>
       // What must be durable is made so once, at the end.
       unit.store.write(pattern.subarray(0, length), lba * unit.blockSize + at, false),
     );

@@ -89,7 +89,8 @@ test("what was read, written and verified is counted until LOG SELECT resets it"
   expect(await counters(handler, "05")).toBe(`5=${9 * 512} 6=1`);
   const { data } = await execute(handler, PAGE("19"));
   const statistics = [3, 2, 5, 4].map((value) => value.toString(16).padStart(16, "0")).join("");
-  expect(text(data)).toBe(`1900004400010340${statistics}${"00".repeat(32)}`);
+  const times = `00020308${"00".repeat(8)}00030308${"00".repeat(8)}`;
+  expect(text(data)).toBe(`1900005c00010340${statistics}${"00".repeat(32)}${times}`);
   expect(await execute(handler, "4c 02 c0 00 00 0000 0000 00")).toMatchObject(EXPECT_GOOD);
   expect(await counters(handler, "02")).toBe("5=0 6=0");
 });

@@ -175,9 +175,14 @@ describe("PRE-FETCH", () => {
   test("a store that cannot be read", async () => {
     const { store, handler } = newDisk();
     store.fail = { read: new SystemError("EIO", 5, "injected") };
-    const answer = await execute(handler, "34 00 00000001 00 0002 00");
-    expect(answer).toMatchObject({ status: "CHECK CONDITION", sense: "3/11/00" });
-    expect(answer.details.information).toBe(1);
+    for (const [blocks, lba] of [
+      [1, 1],
+      [2, undefined],
+    ]) {
+      const answer = await execute(handler, `34 00 00000001 00 000${blocks} 00`);
+      expect(answer).toMatchObject({ status: "CHECK CONDITION", sense: "3/11/00" });
+      expect(answer.details.information).toBe(lba);
+    }
   });
 });
 

@@ -284,6 +284,12 @@ const FAILURES: readonly FailureRow[] = [
   ["WRITE, ENOSPC", { write: error("ENOSPC", 28) }, WRITE, "7/27/07", 1],
   ["WRITE, EDQUOT", { write: error("EDQUOT", 122) }, WRITE, "7/27/07", 1],
   ["WRITE, EROFS", { write: error("EROFS", 30) }, WRITE, "7/27/00"],
+  // Which of several blocks it was is not known, and nothing wrong is said.
+  ["READ of two blocks, EIO", { read: EIO }, "28 00 00000010 00 0002 00", "3/11/00"],
+  ["WRITE of two blocks, EIO", { write: EIO }, "2a 00 00000010 00 0002 00", "3/0C/00"],
+  ["VERIFY of two blocks, EIO", { read: EIO }, "2f 00 00000010 00 0002 00", "3/11/00"],
+  ["ORWRITE, EIO", { read: EIO }, "8b 00 0000000000000010 00000001 00 00", "3/11/00", 0x10],
+  ["WRITE SAME of two blocks, EIO", { write: EIO }, "41 00 00000010 00 0002 00", "3/0C/00"],
   ["VERIFY, EIO", { read: EIO }, "2f 00 00000010 00 0001 00", "3/11/00", 0x10],
   ["WRITE AND VERIFY, EIO writing", { write: EIO }, "2e 00 00000010 00 0001 00", "3/0C/00", 0x10],
   ["WRITE AND VERIFY, EIO reading", { read: EIO }, "2e 00 00000010 00 0001 00", "3/11/00", 0x10],

@@ -100,6 +100,18 @@ describe("saved mode pages", () => {
   );
 });
 
+test("disks of different names have files of their own", async () => {
+  const { state, files } = memoryState();
+  for (const name of ["disk#1", "disk_1", ".", "a/b", "1:disk"]) {
+    const handler = disk(memoryStore(4 << 20), { name, stateStore: state });
+    const { cdb, dataOut } = select(CACHING_OFF, true);
+    expect(await execute(handler, cdb, { dataOut })).toMatchObject(EXPECT_GOOD);
+  }
+  expect([...files.keys()]).toEqual(
+    ["disk%231", "disk_1", "%2E", "a%2Fb", "1:disk"].map((name) => `${name}.disk.json`),
+  );
+});
+
 describe("the control mode page", () => {
   test.each([
     ["D_SENSE", "26 10 00 00", { descriptorSense: true }],
