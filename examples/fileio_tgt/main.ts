@@ -52,7 +52,7 @@ async function run(options: Options): Promise<number> {
     return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
   }
   // Before anybody can know of us: by default Node opens its debugger on SIGUSR1.
-  process.on("SIGUSR1", () => refresh(target));
+  process.on("SIGUSR1", () => void refresh(target));
   process.on("SIGUSR2", () => show(target));
   const ended = signalled();
   try {
@@ -82,9 +82,9 @@ async function stop(target: FileioTarget): Promise<number> {
   }
 }
 
-function refresh(target: FileioTarget): void {
+async function refresh(target: FileioTarget): Promise<void> {
   try {
-    target.refreshCapacity();
+    await target.refreshCapacity();
   } catch (error) {
     tell(messageOf(error));
   }

@@ -67,7 +67,7 @@ export class FileioTarget {
     const { devices, iscsi, flushSeconds, resizeSeconds } = this.#options;
     for (const settings of devices) await this.#add(settings);
     this.#every(flushSeconds, () => {
-      for (const device of this.#devices) device.flushCache();
+      for (const device of this.#devices) void this.#flush(device);
     });
     this.#every(resizeSeconds, () => this.#lookForSizes());
     const lines = iscsi === undefined ? [] : await this.#startIscsi(iscsi);
@@ -89,11 +89,19 @@ export class FileioTarget {
     });
   }
 
+  async #flush(device: RegisteredDevice): Promise<void> {
+    try {
+      await device.flushCache();
+    } catch (error) {
+      this.#tell(`${device.name}: ${(error as Error).message}`);
+    }
+  }
+
   /** The files may have grown: looks, and tells the initiators. */
-  refreshCapacity(): void {
+  async refreshCapacity(): Promise<void> {
     if (this.#stopping) return;
     this.#lookForSizes();
-    for (const device of this.#files.values()) device.capacityChanged();
+    await Promise.all([...this.#files.values()].map((device) => device.capacityChanged()));
   }
 
   /** Ends the sessions, then flushes and closes every device, also if one of them fails. */
