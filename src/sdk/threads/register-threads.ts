@@ -3,6 +3,7 @@ import type { Channel } from "../channel/channel.ts";
 import { type KernelChannelOptions, openKernelChannel } from "../channel/kernel.ts";
 import type { DeviceStatistics, Report } from "../device/device-loop.ts";
 import {
+  type BufferPoolOptions,
   type DeviceServer,
   OpenDevice,
   type RegisteredDevice,
@@ -31,6 +32,7 @@ export interface ThreadsOptions extends KernelChannelOptions {
   readonly data?: unknown;
   /** How many threads, each with a handler of its own, from 1 to 64. */
   readonly threads: number;
+  readonly bufferPool?: BufferPoolOptions;
   /** Told of what goes wrong in a handler: by default, nobody. */
   readonly report?: Report;
 }
@@ -64,7 +66,7 @@ export async function registerThreadedDevice(
   const server = new DeviceThreads(channel, name, options, arena);
   try {
     const handler = handlerOf(await server.described());
-    await registerWith(channel, name, handler);
+    await registerWith(channel, name, handler, options.bufferPool);
     await server.serve(channel.file.fd);
     return new OpenThreadedDevice(channel, name, handler, server);
   } catch (error) {
