@@ -6,12 +6,10 @@ import { type KernelDiskSettings, oneOfSeveral, openDisk } from "./kernel-disk.t
 /** What the threads are told when the file may have grown. */
 export const LOOK = "look";
 
-const factory: HandlerFactory = async (context) => {
+export const makeHandler: HandlerFactory = async (context) => {
   const { handler, file } = await openDisk(context.data as KernelDiskSettings);
   context.onTold((message) => {
     if (message === LOOK) file?.refreshSize();
   });
   return oneOfSeveral(handler);
 };
-
-export default factory;

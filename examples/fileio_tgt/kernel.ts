@@ -25,7 +25,7 @@ const DRAIN_WAIT_MAX_MS = 10_000;
 interface Served {
   readonly device: RegisteredDevice;
   /** Looks how large the file is. */
-  look(): void;
+  readonly look: () => void;
   /** Undefined where threads have it. */
   readonly channel: Channel | undefined;
 }

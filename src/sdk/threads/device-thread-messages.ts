@@ -13,7 +13,7 @@ export interface HandlerContext {
   onTold(callback: (message: unknown) => void): void;
 }
 
-/** The default export of a handler's module. */
+/** What a handler's module exports as `makeHandler`. */
 export type HandlerFactory = (context: HandlerContext) => MaybePromise<DeviceHandler>;
 
 /** What registration must know of a handler. */
@@ -45,6 +45,12 @@ export type ToThread =
 
 export type FromThread =
   | { readonly kind: "described"; readonly description: Description }
+  | {
+      readonly kind: "refused";
+      readonly code: string;
+      readonly errno: number | undefined;
+      readonly message: string;
+    }
   | { readonly kind: "serving" }
   | { readonly kind: "drained" }
   | { readonly kind: "closed" }

@@ -33,9 +33,7 @@ const context: HandlerContext = {
   index: start.index,
   onTold: (callback) => told.push(callback),
 };
-const { default: factory } = (await import(data.module)) as { default: HandlerFactory };
-const handler = await factory(context);
-checkHandler(data.name, handler);
+const handler = await make();
 
 let file: DeviceFile | undefined;
 let loop: DeviceLoop | undefined;
@@ -44,7 +42,21 @@ port.on("message", (message: ToThread | typeof LEAVE_OFF) => {
   if (message === LEAVE_OFF) abandon();
   else void obey(message);
 });
-send({ kind: "described", description: describe(handler) });
+if (handler !== undefined) send({ kind: "described", description: describe(handler) });
+
+/** Undefined where it can't be made, which is told. */
+async function make(): Promise<DeviceHandler | undefined> {
+  try {
+    const { makeHandler } = (await import(data.module)) as { makeHandler: HandlerFactory };
+    const made = await makeHandler(context);
+    checkHandler(data.name, made);
+    return made;
+  } catch (error) {
+    const { code = "HANDLER", errno, message } = error as NodeJS.ErrnoException;
+    send({ kind: "refused", code, errno, message });
+    return undefined;
+  }
+}
 
 /** The process ends: whatever is at the handler stays there. */
 function abandon(): never {
@@ -69,7 +81,7 @@ async function obey(message: ToThread): Promise<void> {
       publish();
       send({ kind: "closed" });
       await loop?.idle();
-      await handler.close?.();
+      await handler?.close?.();
       // The last thing that keeps the thread.
       port?.close();
       break;
@@ -80,7 +92,7 @@ async function obey(message: ToThread): Promise<void> {
 }
 
 async function serve(fd: number): Promise<void> {
-  if (mustStop(start)) return;
+  if (mustStop(start) || handler === undefined) return;
   file = shareDeviceFile(data.path, fd);
   const arena = new SharedArena(new MappedSource(), data.arena);
   const channel = new ThreadChannel(file, arena);

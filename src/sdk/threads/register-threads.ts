@@ -1,4 +1,4 @@
-import { UsageError } from "../../protocol/errors.ts";
+import { SystemError, UsageError } from "../../protocol/errors.ts";
 import type { Channel } from "../channel/channel.ts";
 import { type KernelChannelOptions, openKernelChannel } from "../channel/kernel.ts";
 import type { DeviceStatistics, Report } from "../device/device-loop.ts";
@@ -26,7 +26,7 @@ import { ThreadGroup } from "./thread-group.ts";
 const THREADS_MAX = 64;
 
 export interface ThreadsOptions extends KernelChannelOptions {
-  /** The module whose default export makes the handler: a {@link HandlerFactory}. */
+  /** The module whose export `makeHandler` makes the handler: a {@link HandlerFactory}. */
   readonly module: URL;
   /** For the handler's module: cloned for each thread. */
   readonly data?: unknown;
@@ -72,6 +72,7 @@ export async function registerThreadedDevice(
   } catch (error) {
     await server.close();
     await channel.close();
+    await server.idle();
     throw error;
   }
 }
@@ -99,6 +100,7 @@ class DeviceThreads implements DeviceServer {
   #description: Description | undefined;
   /** What is waited for, and how many threads have not said it. */
   #awaited: { kind: FromThread["kind"]; left: number; resolve: () => void } | undefined;
+  #refuse: (cause: Error) => void = () => undefined;
   #described: Promise<void>;
 
   constructor(channel: Channel, name: string, options: ThreadsOptions, arena: ArenaDirectory) {
@@ -172,7 +174,8 @@ class DeviceThreads implements DeviceServer {
   }
 
   #all(kind: FromThread["kind"]): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      this.#refuse = reject;
       this.#awaited = { kind, left: this.#count, resolve };
     });
   }
@@ -180,6 +183,8 @@ class DeviceThreads implements DeviceServer {
   #received(message: FromThread): void {
     if (message.kind === "report") {
       this.#report(message.code, message.message, message.cause);
+    } else if (message.kind === "refused") {
+      this.#refuse(errorOf(message));
     } else if (message.kind === "failed") {
       // Its commands would wait for ever.
       void this.#channel.close();
@@ -189,6 +194,12 @@ class DeviceThreads implements DeviceServer {
       if (this.#awaited.left === 0) this.#awaited.resolve();
     }
   }
+}
+
+function errorOf({ code, errno, message }: FromThread & { kind: "refused" }): Error {
+  return errno === undefined
+    ? new UsageError(code, message)
+    : new SystemError(code, Math.abs(errno), message);
 }
 
 /** This file's neighbour: compiled as this one, or not. */
