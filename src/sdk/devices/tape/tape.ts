@@ -12,7 +12,7 @@ import type {
 } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { Cartridge } from "../../storage/cartridge/cartridge.ts";
-import { diskIdentity } from "../disk/identity.ts";
+import { type DiskIdentity, diskIdentity } from "../disk/identity.ts";
 import { invalidFieldInCdb, invalidOpcode } from "../disk/refusals.ts";
 import { SerialQueue } from "../serial-queue.ts";
 import { findSupported, SUPPORTED_COMMANDS } from "./command-table.ts";
@@ -90,6 +90,11 @@ export class TapeDrive implements DeviceHandler, CartridgeSlot {
       compression: options.compression ?? true,
       supportedCommands: SUPPORTED_COMMANDS,
     });
+  }
+
+  /** What INQUIRY and its VPD pages say. */
+  get identity(): Pick<DiskIdentity, "vendor" | "product" | "revision" | "serial"> {
+    return this.#unit.identity;
   }
 
   get cartridge(): Cartridge | undefined {
