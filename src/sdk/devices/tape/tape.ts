@@ -30,8 +30,10 @@ export interface TapeOptions {
   readonly vendor?: string;
   readonly product?: string;
   readonly revision?: string;
-  /** At most 64 characters; the NAA identifier derives from it. */
+  /** At most 64 characters; the NAA identifier derives from it unless it is given. */
   readonly serial?: string;
+  /** The NAA designator: 16 or 32 hexadecimal digits, the first one 2, 3, 5 or 6. */
+  readonly naa?: string;
   /** Whether data compression is on until MODE SELECT says otherwise. True by default, as LTO. */
   readonly compression?: boolean;
   /** How the core treats the device. */
