@@ -409,7 +409,7 @@ describe("flow", () => {
     });
 
     test("200 requests of any kind at once, by a client that reads late", async () => {
-      const { client, server, disk } = await narrow("simple");
+      const { client, server } = await narrow("simple");
       client.transport.holdWrites = true;
       const requests = Array.from({ length: 200 }, (_, i) => {
         const offset = 4096 * i;
