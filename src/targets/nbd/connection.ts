@@ -51,7 +51,7 @@ export class Connection implements TransportEvents, HandshakeHost, TransmissionH
   #ending = false;
   #closed = false;
   #paused = false;
-  /** Bytes that came while nothing could be read. */
+  /** Bytes that came while nothing could be read: a copy, or what is left of it. */
   #held: Uint8Array = NO_BYTES;
   #stalled = false;
   #reading = false;
@@ -108,9 +108,14 @@ export class Connection implements TransportEvents, HandshakeHost, TransmissionH
 
   receive(bytes: Uint8Array, length: number): void {
     if (this.#ending) return;
+    if (this.#held.length > 0 || this.#reading) this.#hold(bytes, length);
+    else this.#take(bytes, length, false);
+    this.#pauseOrResume();
+  }
+
+  #take(bytes: Uint8Array, length: number, copied: boolean): void {
     try {
-      if (this.#held.length > 0 || this.#reading) this.#hold(bytes, 0, length);
-      else this.#read(bytes, length);
+      this.#read(bytes, length, copied);
     } catch (cause) {
       // A fault of this program; the peer and the other connections must not suffer more of it.
       this.log({
@@ -121,11 +126,10 @@ export class Connection implements TransportEvents, HandshakeHost, TransmissionH
       });
       this.destroy();
     }
-    this.#pauseOrResume();
   }
 
   /** A batch: handlers run, and replies leave, when all messages of the chunk are submitted. */
-  #read(bytes: Uint8Array, length: number): void {
+  #read(bytes: Uint8Array, length: number, copied: boolean): void {
     const { core } = this.#server;
     let at = 0;
     this.#reading = true;
@@ -146,7 +150,13 @@ export class Connection implements TransportEvents, HandshakeHost, TransmissionH
     }
     if (this.#ending) return;
     this.#stalled = this.#blocked;
-    if (at < length) this.#hold(bytes, at, length);
+    if (at < length) {
+      const rest = bytes.subarray(at, length);
+      const later = this.#held;
+      this.#held = copied ? rest : new Uint8Array(rest);
+      if (later.length > 0) this.#hold(later, later.length);
+    }
+    if (this.#held.length > 0 && !this.#stalled) this.#server.core.defer(this.#goingOn);
   }
 
   #parse(bytes: Uint8Array, from: number, length: number): number {
@@ -159,11 +169,11 @@ export class Connection implements TransportEvents, HandshakeHost, TransmissionH
     return (this.#transmission ?? this.#handshake).blocked;
   }
 
-  #hold(bytes: Uint8Array, from: number, length: number): void {
-    const rest = new Uint8Array(this.#held.length + length - from);
-    rest.set(this.#held);
-    rest.set(bytes.subarray(from, length), this.#held.length);
-    this.#held = rest;
+  #hold(bytes: Uint8Array, length: number): void {
+    const held = new Uint8Array(this.#held.length + length);
+    held.set(this.#held);
+    held.set(bytes.subarray(0, length), this.#held.length);
+    this.#held = held;
   }
 
   /** For the phases: what stalled the reading is over. */
@@ -177,8 +187,8 @@ export class Connection implements TransportEvents, HandshakeHost, TransmissionH
     if (this.#ending || this.#reading) return;
     const held = this.#held;
     this.#held = NO_BYTES;
-    if (held.length > 0) this.receive(held, held.length);
-    else this.#pauseOrResume();
+    if (held.length > 0) this.#take(held, held.length, true);
+    this.#pauseOrResume();
   }
 
   drained(): void {

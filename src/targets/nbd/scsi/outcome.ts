@@ -1,6 +1,6 @@
 import type { Command } from "../../../core/command.ts";
 import { NbdError } from "../../../protocol/nbd/index.ts";
-import { SENSE, SENSE_KEY, STATUS } from "../../../protocol/scsi/index.ts";
+import { SENSE, SENSE_KEY, STATUS, statusName } from "../../../protocol/scsi/index.ts";
 
 /** The command had no chance: it is given to the device again. */
 export const AGAIN = -1;
@@ -56,8 +56,16 @@ export function outcomeOf(command: Command, writes: boolean): ScsiOutcome {
   return OF_CONDITION.get(code) ?? OF_SENSE_KEY.get(key) ?? NbdError.eio;
 }
 
+/** The same in words, for the log. */
+export function endOf(command: Command): string {
+  if (command.aborted) return "aborted";
+  if (command.status !== STATUS.CHECK_CONDITION) return statusName(command.status);
+  const { key, code } = senseOf(command);
+  return `sense key ${key.toString(16)}h, ${code.toString(16).padStart(4, "0")}h`;
+}
+
 /** Sense key and additional sense code, in either format (SPC-5, "Sense data"). */
-export function senseOf({ sense }: Command): { key: number; code: number } {
+function senseOf({ sense }: Command): { key: number; code: number } {
   const descriptors = ((sense[0] as number) & 0x7f) >= 0x72;
   const key = sense[descriptors ? 1 : 2] as number;
   const asc = sense[descriptors ? 2 : 12] as number;

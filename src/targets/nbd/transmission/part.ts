@@ -43,21 +43,23 @@ export class Part implements CommandOwner {
   /** Where it begins on the medium, in bytes. */
   offset = 0;
   length = 0;
-  /** A read's, which has the data, until the reply has left. */
+  /** A read's, which has the data, until the reply has left or a copy was made. */
   command: Command | undefined = undefined;
   /** The data are on their way: the part is needed until they have left. */
   lent = false;
   /** Its request is over. */
   dropped = false;
-  /** Where a write's payload goes, from when there is a buffer. */
+  /** What was read; or where a write's payload goes, from when there is a buffer. */
   data: Uint8Array | undefined = undefined;
   /** Bytes of the payload that have come. */
   received = 0;
   /** It is over: what still comes of its payload is dropped. */
   ended = false;
   #retryCount = 0;
-  /** The write's command that had no chance: it has the data for the next one. */
-  #kept: Command | undefined = undefined;
+  /** The data of a write's command that had no chance: for the next one. */
+  #kept: Uint8Array | undefined = undefined;
+  /** It has a place in the window. */
+  #entered = false;
   #timer: Timer | undefined = undefined;
   #issued: Command | undefined = undefined;
 
@@ -74,6 +76,7 @@ export class Part implements CommandOwner {
     this.ended = false;
     this.#retryCount = 0;
     this.#kept = undefined;
+    this.#entered = false;
     this.#timer = undefined;
     this.#issued = undefined;
   }
@@ -82,8 +85,20 @@ export class Part implements CommandOwner {
     return this.kind >= PartKind.write && this.kind <= PartKind.unmap;
   }
 
+  /** For the window: there is a place for its command. */
+  enter(): void {
+    this.#entered = true;
+    this.#issue();
+  }
+
+  #leave(): void {
+    if (!this.#entered) return;
+    this.#entered = false;
+    this.#phase.window.left();
+  }
+
   /** Gives the command to the core. */
-  issue(): void {
+  #issue(): void {
     const { session, lun, properties } = this.#phase;
     const command = session.command();
     this.#issued = command;
@@ -137,8 +152,8 @@ export class Part implements CommandOwner {
         this.#phase.bufferReady();
         return;
       }
-      data.set(this.#kept.data);
-      this.#release();
+      data.set(this.#kept);
+      this.#kept = undefined;
     } else if (this.kind === PartKind.unmap) {
       this.#fillUnmapList(data);
     } else {
@@ -163,7 +178,7 @@ export class Part implements CommandOwner {
     const command = this.#issued;
     if (command !== undefined) command.dataReceived();
     // It was aborted while the payload came: now there is what the next command needs.
-    else if (this.#kept !== undefined) this.issue();
+    else if (this.#kept !== undefined) this.#issue();
   }
 
   /** The command is over. */
@@ -191,7 +206,10 @@ export class Part implements CommandOwner {
         this.#end(NbdError.eio);
         return;
       }
+      const { data } = command;
       this.command = command;
+      this.data = data.length === this.length ? data : data.subarray(0, this.length);
+      if (this.#phase.window.crowded) this.letGo();
     } else {
       if (this.kind === PartKind.provisioning) this.#phase.extents.read(this, command);
       command.responseSent(true);
@@ -199,12 +217,15 @@ export class Part implements CommandOwner {
     this.#end(NbdError.none);
   }
 
-  /** It had no chance: once more, with the data that are in the command's buffer. */
+  /** It had no chance: once more, with the data that were in the command's buffer. */
   #failed(command: Command, outcome: typeof AGAIN | typeof AGAIN_LATER): void {
     this.#phase.noteRetry(this.request, command);
     // One that got no buffer has no data to keep: those of its predecessor stay.
-    if (this.data !== undefined && this.data === command.data) this.#kept = command;
-    else command.responseSent(true);
+    if (this.data !== undefined && this.data === command.data) {
+      this.#kept = new Uint8Array(this.data);
+      this.data = this.#kept;
+    }
+    command.responseSent(true);
     this.#retryCount++;
     if (this.#retryCount > this.#phase.limits.retryCountMax) {
       this.#end(NbdError.eio);
@@ -213,20 +234,33 @@ export class Part implements CommandOwner {
     } else if (outcome === AGAIN_LATER) {
       this.#timer = this.#phase.after(BUSY_DELAY_MS, this);
     } else {
-      this.issue();
+      this.#issue();
     }
   }
 
   /** For the timer. */
   wake(): void {
     this.#timer = undefined;
-    this.issue();
+    this.#issue();
   }
 
   #end(error: NbdError): void {
-    this.#release();
+    this.#kept = undefined;
     this.ended = true;
+    // A read's command is the device's until its data have left.
+    if (this.command === undefined) this.#leave();
     this.#phase.partEnded(this, error);
+  }
+
+  /** Others wait for the place of its command: a copy of what it has read is enough. */
+  letGo(): void {
+    const { command, data } = this;
+    if (command === undefined || data === undefined || this.lent) return;
+    this.command = undefined;
+    // A Buffer's slice would be no copy.
+    this.data = new Uint8Array(data);
+    command.responseSent(true);
+    this.#leave();
   }
 
   /** The data of a read have left, or will not. */
@@ -235,14 +269,8 @@ export class Part implements CommandOwner {
     this.command = undefined;
     this.lent = false;
     command?.responseSent(delivered);
+    this.#leave();
     this.#phase.partReleased(this);
-  }
-
-  #release(): void {
-    const kept = this.#kept;
-    if (kept === undefined) return;
-    this.#kept = undefined;
-    kept.responseSent(true);
   }
 
   /** The connection is gone: what no command will end any more ends here. */

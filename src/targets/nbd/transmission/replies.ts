@@ -97,12 +97,10 @@ export class Replies {
   }
 
   #partPayload(part: Part): void {
-    const { command } = part;
-    if (command === undefined) return;
+    const { data } = part;
+    if (data === undefined) return;
     part.lent = true;
-    const { data } = command;
-    const { length } = part;
-    this.#writer.addData(data.length === length ? data : data.subarray(0, length), part);
+    this.#writer.addData(data, part);
   }
 
   #dataChunk(request: Request, offset: number, length: number, last: boolean): void {

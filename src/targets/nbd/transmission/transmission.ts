@@ -13,15 +13,16 @@ import {
   NbdError,
   REQUEST_MAGIC,
 } from "../../../protocol/nbd/index.ts";
-import { STATUS, statusName } from "../../../protocol/scsi/index.ts";
 import { NbdCode } from "../codes.ts";
 import type { NbdLimits } from "../limits.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
-import { senseOf } from "../scsi/outcome.ts";
+import { endOf } from "../scsi/outcome.ts";
 import type { ExportProperties } from "../scsi/properties.ts";
+import { checkRequest } from "./check.ts";
 import { COMMAND_RULES } from "./commands.ts";
 import { Extents } from "./extents.ts";
-import { Part, PartKind } from "./part.ts";
+import { type Part, PartKind } from "./part.ts";
+import { PartWindow } from "./part-window.ts";
 import { Replies, ReplyMode } from "./replies.ts";
 import { Request } from "./request.ts";
 
@@ -50,9 +51,6 @@ export interface TransmissionOptions {
   readonly hasContext: boolean;
 }
 
-/** Commands that one request may bring at once: 32 MiB in parts of 4 MiB. */
-const REQUEST_PARTS = 8;
-
 const compact = CompactRequest.view();
 const extended = ExtendedRequest.view();
 
@@ -64,19 +62,16 @@ export class Transmission {
   readonly properties: ExportProperties;
   readonly writable: boolean;
   readonly hasContext: boolean;
+  readonly mode: ReplyMode;
   readonly replies: Replies;
   readonly extents: Extents;
+  readonly window: PartWindow;
   /** The connection is gone: what ends has nobody to tell. */
   closed = false;
   readonly #host: TransmissionHost;
-  readonly #device: Device;
-  readonly #mode: ReplyMode;
   readonly #headerLength: number;
   readonly #requests = new Set<Request>();
   readonly #requestPool: Request[] = [];
-  readonly #partPool: Part[] = [];
-  /** Parts whose commands have not ended, or whose data have not left. */
-  #commandCount = 0;
   /** Bytes of the payloads of the requests under way. */
   #requestLength = 0;
   /** Takes headers that cross chunks. */
@@ -97,11 +92,11 @@ export class Transmission {
     this.limits = host.limits;
     this.session = options.session;
     this.lun = options.lun;
-    this.#device = options.device;
     this.properties = properties;
     this.writable = !options.readOnly;
     this.hasContext = options.hasContext;
-    this.#mode = mode;
+    this.mode = mode;
+    this.window = new PartWindow(this, options.device);
     this.replies = new Replies(writer, mode);
     this.extents = new Extents(properties, host.limits.extentCountMax);
     this.#headerLength = mode === ReplyMode.extended ? ExtendedRequest.size : CompactRequest.size;
@@ -119,9 +114,7 @@ export class Transmission {
     return (
       this.#requests.size >= this.limits.requestCountMax ||
       this.#requestLength >= this.limits.requestLengthMax ||
-      // More than the device's queue depth end with TASK SET FULL.
-      (this.#commandCount > 0 &&
-        this.#commandCount + REQUEST_PARTS > this.#device.queueDepth.current)
+      this.window.full
     );
   }
 
@@ -154,7 +147,7 @@ export class Transmission {
   }
 
   #begin(bytes: Uint8Array, at: number): void {
-    const isExtended = this.#mode === ReplyMode.extended;
+    const isExtended = this.mode === ReplyMode.extended;
     const header = isExtended ? extended.at(at, bytes) : compact.at(at, bytes);
     const { magic, type } = header;
     if (magic !== (isExtended ? EXTENDED_REQUEST_MAGIC : REQUEST_MAGIC)) {
@@ -177,7 +170,7 @@ export class Transmission {
       this.#violation(`${commandName(type)} with a payload of ${payloadLength} bytes`);
       return;
     }
-    request.error = this.#check(request);
+    request.error = this.#shuttingDown ? NbdError.eshutdown : checkRequest(this, request);
     this.#requests.add(request);
     const reads = type === CommandType.read && request.error === NbdError.none;
     request.weight = reads ? request.length : payloadLength;
@@ -193,35 +186,8 @@ export class Transmission {
   }
 
   #payloadLength({ type, flags, length }: Request): number {
-    if (this.#mode !== ReplyMode.extended) return type === CommandType.write ? length : 0;
+    if (this.mode !== ReplyMode.extended) return type === CommandType.write ? length : 0;
     return (flags & CommandFlag.payloadLen) === 0 ? 0 : length;
-  }
-
-  /** proto.md, "Error values" and "Size constraints". */
-  #check(request: Request): NbdError {
-    const { type, flags, offset, length } = request;
-    const rule = COMMAND_RULES[type];
-    if (this.#shuttingDown) return NbdError.eshutdown;
-    if (rule === undefined) return NbdError.einval;
-    const withPayload = this.#mode === ReplyMode.extended && type === CommandType.write;
-    const allowed = withPayload ? rule.flags | CommandFlag.payloadLen : rule.flags;
-    if ((flags & ~allowed) !== 0) return NbdError.einval;
-    if (withPayload && (flags & CommandFlag.payloadLen) === 0) return NbdError.einval;
-    if (rule.writes && !this.writable) return NbdError.eperm;
-    if (!rule.available(this)) return NbdError.einval;
-    if (!rule.ranged) return offset === 0 && length === 0 ? NbdError.none : NbdError.einval;
-    const { blockSize, size } = this.properties;
-    if (length === 0 || offset % blockSize !== 0 || length % blockSize !== 0) {
-      return NbdError.einval;
-    }
-    if (offset > size - length) return rule.beyond;
-    return this.#checkPayload(request);
-  }
-
-  #checkPayload({ type, length, unfragmented }: Request): NbdError {
-    const carries = type === CommandType.read || type === CommandType.write;
-    if (!carries || length <= this.limits.payloadLengthMax) return NbdError.none;
-    return unfragmented ? NbdError.eoverflow : NbdError.einval;
   }
 
   // Payloads.
@@ -266,7 +232,7 @@ export class Transmission {
 
   /** Begins the next part of a request. */
   beginPart(request: Request, kind: PartKind, length: number): void {
-    const part = this.#partPool.pop() ?? new Part(this);
+    const part = this.window.take();
     part.request = request;
     part.kind = kind;
     part.offset = request.offset + request.begun;
@@ -279,8 +245,10 @@ export class Transmission {
       return;
     }
     request.open++;
-    this.#commandCount++;
-    part.issue();
+    this.window.enter(part);
+    if (!this.window.crowded) return;
+    // It might wait for those of its own request, which wait for it.
+    for (const other of request.parts) other.letGo();
   }
 
   /** The same where the parts before are over, and nothing of them is needed any more. */
@@ -294,34 +262,27 @@ export class Transmission {
     for (const part of parts) {
       part.dropped = true;
       if (part.lent) continue;
-      if (part.command === undefined) this.#recycle(part);
+      if (part.command === undefined) this.window.recycle(part);
       else part.responseSent(!this.closed);
     }
     parts.length = 0;
   }
 
-  #recycle(part: Part): void {
-    part.reset();
-    this.#partPool.push(part);
-  }
-
-  partEnded(part: Part, error: NbdError): void {
-    const { request } = part;
+  /** For parts: it is over, but for data that may have to leave. */
+  partEnded({ request }: Part, error: NbdError): void {
     if (request.error === NbdError.none) request.error = error;
-    // A read's command is the device's until its data have left.
-    const over = part.command === undefined;
-    const wasBlocked = this.#full;
-    if (over) this.#commandCount--;
     this.#ended(request);
-    if (wasBlocked && !this.#full) this.#host.unblocked();
+    this.#unblock();
   }
 
-  /** The data of a part have left. */
+  /** For parts: the data have left. */
   partReleased(part: Part): void {
-    const wasBlocked = this.#full;
-    this.#commandCount--;
-    if (part.dropped) this.#recycle(part);
-    if (wasBlocked && !this.#full) this.#host.unblocked();
+    if (part.dropped) this.window.recycle(part);
+    this.#unblock();
+  }
+
+  #unblock(): void {
+    if (!this.blocked) this.#host.unblocked();
   }
 
   #ended(request: Request): void {
@@ -364,7 +325,7 @@ export class Transmission {
   mayBeSparse({ offset, length, unfragmented }: Request): boolean {
     const { reportsProvisioning, unmappedIsZero } = this.properties;
     if (!reportsProvisioning || !unmappedIsZero) return false;
-    if (this.#mode === ReplyMode.simple || unfragmented) return false;
+    if (this.mode === ReplyMode.simple || unfragmented) return false;
     return offset < this.#mappedFrom || offset + length > this.#mappedTo;
   }
 
@@ -400,6 +361,7 @@ export class Transmission {
     const writing = this.#writing;
     this.#writing = undefined;
     this.#payloadLeft = 0;
+    this.window.clear();
     for (const request of this.#requests) {
       for (const part of request.parts) part.abandon();
     }
@@ -428,11 +390,4 @@ export class Transmission {
       message: `${commandName(type)} of ${length} bytes at ${offset}: ${endOf(command)}`,
     });
   }
-}
-
-function endOf(command: Command): string {
-  if (command.aborted) return "aborted";
-  if (command.status !== STATUS.CHECK_CONDITION) return statusName(command.status);
-  const { key, code } = senseOf(command);
-  return `sense key ${key.toString(16)}h, ${code.toString(16).padStart(4, "0")}h`;
 }

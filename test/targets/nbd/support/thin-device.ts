@@ -24,6 +24,8 @@ export class ThinDevice extends RamDevice {
   /** Which blocks have storage. */
   readonly mapped: Uint8Array;
   readonly unmapBlocksMax = 1024;
+  /** MAXIMUM TRANSFER LENGTH; 0 for no limit. */
+  transferBlocksMax = 0;
 
   constructor(name: string, blockCount = 16_384) {
     super(name, blockCount);
@@ -58,6 +60,7 @@ export class ThinDevice extends RamDevice {
       BlockLimitsVpdPage.encode({
         pageCode: 0xb0,
         pageLength: 60,
+        maximumTransferLength: this.transferBlocksMax,
         maximumUnmapLbaCount: this.unmapBlocksMax,
         maximumUnmapBlockDescriptorCount: 1,
         maximumWriteSameLength: 2048,
