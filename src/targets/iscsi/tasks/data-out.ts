@@ -47,7 +47,8 @@ export function receiveDataOut(phase: FullFeature, bytes: Uint8Array, at: number
 /** Whether the Data-Out in `request` belongs to a sequence that nobody waits for any more. */
 function isOld(task: Task): boolean {
   const tag = request.targetTransferTag;
-  if (tag === RESERVED_TAG) return !task.unsolicited && task.recoveryCount > 0;
+  // Or it follows a command that was sent again and had come before.
+  if (tag === RESERVED_TAG) return !task.unsolicited;
   if (tag >>> 16 !== task.serial) return false;
   return task.recoveryCount > 0 && (tag & R2T_MASK) < task.r2tDoneCount;
 }
