@@ -45,7 +45,7 @@ export class SequenceTimer {
   #look(): void {
     const phase = this.#phase;
     if (phase.taskCount === 0) return;
-    for (const task of [...phase.session.tasks.values()]) {
+    for (const task of phase.session.tasks.values()) {
       if (task.phase !== phase || !awaitsDataOut(task)) continue;
       const stands = task.receivedBefore === task.received;
       task.receivedBefore = task.received;

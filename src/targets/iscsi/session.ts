@@ -136,7 +136,7 @@ export class IscsiSession {
       return;
     }
     phase.whenIdle = done;
-    for (const { phase: by, command } of [...this.tasks.values()]) {
+    for (const { phase: by, command } of this.tasks.values()) {
       if (by === phase && command !== undefined) command.session.abort(command);
     }
   }

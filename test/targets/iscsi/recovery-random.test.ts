@@ -13,6 +13,8 @@ const TIMEOUT_MS = 60_000;
 const SLOT_BLOCKS = 24;
 const SLOT_COUNT = 20;
 const ROUND_COUNT = 4;
+/** More with RECOVERY_RUNS. */
+const RUN_COUNT = Number(process.env["RECOVERY_RUNS"] ?? 4);
 /** One that a failure printed runs once more with RECOVERY_SEED. */
 const SEED = Number(process.env["RECOVERY_SEED"] ?? Date.now() % 2 ** 31);
 
@@ -109,11 +111,10 @@ const KEYS = { seed: fc.integer(), initialR2t: fc.boolean(), immediateData: fc.b
 
 async function assertAll(
   property: (options: Pick<Case, "seed" | "initialR2t" | "immediateData">) => Promise<unknown>,
-  numRuns: number,
 ): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.record(KEYS), async (options) => void (await property(options))),
-    { numRuns, seed: SEED, endOnFailure: true },
+    { numRuns: RUN_COUNT, seed: SEED, endOnFailure: true },
   );
 }
 
@@ -124,13 +125,13 @@ describe(`random faults (RECOVERY_SEED=${SEED})`, { timeout: TIMEOUT_MS }, () =>
     await assertAll(async (options) => {
       const counts = await run({ ...options, level: 1, connectionCount: 1, faults });
       for (const name of ["lostOut", "damagedOut", "lostIn"] as const) sum[name] += counts[name];
-    }, 12);
+    });
     expect(Math.min(...Object.values(sum))).toBeGreaterThan(20);
   });
 
   test("the same over four connections", async () => {
     const faults = { lostOut: 12, damagedOut: 8, lostIn: 12, cut: 0 };
-    await assertAll((options) => run({ ...options, level: 1, connectionCount: 4, faults }), 8);
+    await assertAll((options) => run({ ...options, level: 1, connectionCount: 4, faults }));
   });
 
   test("ErrorRecoveryLevel 2: connections are cut in the middle of reads and writes", async () => {
@@ -141,14 +142,14 @@ describe(`random faults (RECOVERY_SEED=${SEED})`, { timeout: TIMEOUT_MS }, () =>
       const counts = await run({ ...options, level: 2, connectionCount, faults });
       sum.cuts += counts.cuts;
       sum.reassigned += counts.reassigned;
-    }, 12);
-    expect(sum.cuts).toBeGreaterThan(10);
-    expect(sum.reassigned).toBeGreaterThan(10);
+    });
+    expect(sum.cuts).toBeGreaterThan(5);
+    expect(sum.reassigned).toBeGreaterThan(5);
   });
 
   test("everything at once", async () => {
     const faults = { lostOut: 15, damagedOut: 10, lostIn: 15, cut: 8 };
-    await assertAll((options) => run({ ...options, level: 2, connectionCount: 4, faults }), 8);
+    await assertAll((options) => run({ ...options, level: 2, connectionCount: 4, faults }));
   });
 });
 

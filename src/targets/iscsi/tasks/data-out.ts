@@ -142,7 +142,7 @@ function violation(phase: FullFeature, task: Task, length: number): string | und
  *
  * @param final the PDU that was wrong ends its sequence
  */
-export function failDataOut(task: Task, sense: SenseCondition, final: boolean): void {
+function failDataOut(task: Task, sense: SenseCondition, final: boolean): void {
   task.failure = sense;
   task.openSequenceCount = task.unsolicited ? 1 : task.r2tCount - task.r2tDoneCount;
   if (final) failedSequenceOver(task);

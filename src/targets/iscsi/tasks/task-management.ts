@@ -64,9 +64,9 @@ export function receiveTaskManagement(phase: FullFeature, bytes: Uint8Array, at:
   const cold = code === Function.targetColdReset;
   const pending: PendingFunction = { phase, initiatorTaskTag, immediate, cold };
   if (code === Function.taskReassign) {
-    const { code: found, resume } = reassign(phase, pdu.referencedTaskTag, pdu.expDataSn);
-    answer(pending, found);
-    resume();
+    const found = reassign(phase, pdu.referencedTaskTag, pdu.expDataSn);
+    answer(pending, found.code);
+    found.resume();
     return;
   }
   const coreFunction = FUNCTIONS[code];
