@@ -87,6 +87,16 @@ export const RejectReason = {
 } as const;
 export type RejectReason = (typeof RejectReason)[keyof typeof RejectReason];
 
+/** Type of a SNACK Request. */
+export const SnackType = {
+  dataOrR2t: 0,
+  status: 1,
+  dataAck: 2,
+  /** R-Data: the data may be cut anew. */
+  resegmentedData: 3,
+} as const;
+export type SnackType = (typeof SnackType)[keyof typeof SnackType];
+
 /** Function of a Task Management Function Request. */
 export const TaskManagementFunction = {
   abortTask: 1,

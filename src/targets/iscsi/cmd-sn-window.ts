@@ -34,12 +34,18 @@ export class CmdSnWindow {
     return serialAdd(this.expCmdSn, this.#depth - this.outstanding - 1);
   }
 
-  /** Classifies a non-immediate request; an `inOrder` one is taken and counts as outstanding. */
-  arrive(cmdSn: number): Arrival {
+  /** Classifies a non-immediate request. */
+  classify(cmdSn: number): Arrival {
     const ahead = serialDifference(cmdSn, this.expCmdSn);
     if (ahead < 0 || ahead >= this.#depth - this.outstanding) return Arrival.ignored;
     if (this.#skipped.size > 0 && this.#skipped.has(cmdSn)) return Arrival.ignored;
-    if (ahead > 0) return Arrival.early;
+    return ahead > 0 ? Arrival.early : Arrival.inOrder;
+  }
+
+  /** The same; an `inOrder` one is taken and counts as outstanding. */
+  arrive(cmdSn: number): Arrival {
+    const arrival = this.classify(cmdSn);
+    if (arrival !== Arrival.inOrder) return arrival;
     this.expCmdSn = serialAdd(this.expCmdSn, 1);
     this.outstanding++;
     if (this.#skipped.size > 0) this.#passSkipped();

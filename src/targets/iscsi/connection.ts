@@ -16,6 +16,7 @@ import { LoginPhase } from "./login-phase.ts";
 import { Negotiation, type Offers, parametersOf } from "./negotiation.ts";
 import type { PortalAddress } from "./portal.ts";
 import { requestHandlers } from "./requests.ts";
+import { SequenceTimer } from "./sequence-timer.ts";
 import type { IscsiSession, SessionConnection } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import {
@@ -24,6 +25,7 @@ import {
   type ServerCounts,
 } from "./statistics.ts";
 import { announceDrop, requestLogout } from "./tasks/async-message.ts";
+import type { Logout } from "./tasks/logout.ts";
 import { sendPing } from "./tasks/nop.ts";
 import type { Transport } from "./transport.ts";
 
@@ -57,6 +59,9 @@ export class Connection implements SessionConnection {
   #phase: FullFeature | undefined;
   #session: IscsiSession | undefined;
   #connectionId = 0;
+  /** Its end was asked for: nothing of it is kept. */
+  #loggedOut = false;
+  #sequenceTimer: SequenceTimer | undefined;
   #keepAlive: KeepAlive | undefined;
 
   constructor(server: ConnectionServer, transport: Transport, targetPortalGroupTag: number) {
@@ -75,7 +80,10 @@ export class Connection implements SessionConnection {
       transport,
       log: this.log,
       heard: () => this.#keepAlive?.heard(),
-      ended: () => this.#keepAlive?.stop(),
+      ended: () => {
+        this.#keepAlive?.stop();
+        this.#sequenceTimer?.stop();
+      },
       closed: () => this.#closed(),
     };
     this.link = new Link(options, ({ writer }) => {
@@ -94,6 +102,14 @@ export class Connection implements SessionConnection {
       message: `${this.link.transport.remoteAddress}: ${entry.message}`,
     });
   };
+
+  get connectionId(): number {
+    return this.#connectionId;
+  }
+
+  get phase(): FullFeature | undefined {
+    return this.#phase;
+  }
 
   get statistics(): ConnectionStatistics {
     return connectionStatistics(this.#connectionId, this.link, this.#phase);
@@ -117,8 +133,9 @@ export class Connection implements SessionConnection {
   #closed(): void {
     const session = this.#session;
     this.#server.counts.dataDigestErrors += this.#phase?.counts.dataDigestErrors ?? 0;
-    if (session === undefined) this.#server.forget(this);
-    else this.#server.sessions.close(session, () => this.#server.forget(this));
+    const gone = () => this.#server.forget(this);
+    if (session === undefined) gone();
+    else this.#server.sessions.leave(session, this, !this.#loggedOut, gone);
   }
 
   coldReset(): void {
@@ -189,13 +206,14 @@ export class Connection implements SessionConnection {
       path: this.#path,
       targetPortalGroupTag: this.#targetPortalGroupTag,
       connection: this,
+      negotiation: this.#negotiation,
     };
     let waiting = true;
     this.#server.sessions.open(request, (result) => {
       const late = !waiting;
       waiting = false;
       if (this.link.ending) {
-        if ("tsih" in result) this.#server.sessions.close(result, () => undefined);
+        if ("tsih" in result) this.#server.sessions.leave(result, this, false, () => undefined);
         return;
       }
       if ("tsih" in result) this.#session = result;
@@ -212,7 +230,7 @@ export class Connection implements SessionConnection {
   loggedIn(login: Login, session: IscsiSession, statSn: number): void {
     const { link } = this;
     link.cancelTimer();
-    const parameters = parametersOf(this.#negotiation);
+    const parameters = parametersOf(this.#negotiation, session.leading);
     const phase = new FullFeature({
       host: this,
       writer: link.writer,
@@ -237,6 +255,21 @@ export class Connection implements SessionConnection {
       message: `${login.initiatorName} logged in ${where}${as}`,
     });
     if (this.#server.keepAliveMs > 0) this.#keepAlive = this.#watch(phase);
+    if (phase.recovery !== undefined) this.#sequenceTimer = this.#watchSequences(phase);
+  }
+
+  #watchSequences(phase: FullFeature): SequenceTimer {
+    const { core } = this.#server;
+    return new SequenceTimer({
+      clock: core.clock,
+      intervalMs: this.limits.sequenceTimeMsMax,
+      phase,
+      batch: (work) => {
+        core.enter();
+        work();
+        core.leave();
+      },
+    });
   }
 
   #handlers(login: Login): RequestHandlers {
@@ -256,11 +289,21 @@ export class Connection implements SessionConnection {
         },
       },
       stopReading: () => this.link.reader.stop(),
-      loggedOut: () => {
-        this.log({ level: "info", code: IscsiCode.loggedOut, message: "logged out" });
-        this.link.finish();
+      loggedOut: (logout) => this.#logOut(logout),
+      removeConnection: ({ connectionId, recovery }, gone) => {
+        const session = this.#session;
+        return (
+          session !== undefined && server.sessions.remove(session, connectionId, recovery, gone)
+        );
       },
     });
+  }
+
+  #logOut({ session, recovery }: Logout): void {
+    this.log({ level: "info", code: IscsiCode.loggedOut, message: "logged out" });
+    this.#loggedOut = !recovery;
+    this.link.finish();
+    if (session) this.#session?.end(IscsiCode.loggedOut, "the session is logged out");
   }
 
   #watch(phase: FullFeature): KeepAlive {

@@ -11,7 +11,6 @@ import {
   RESERVED_TAG,
   serialAdd,
 } from "../../protocol/iscsi/index.ts";
-import { SENSE } from "../../protocol/scsi/sense.ts";
 import { uint32 } from "./bytes.ts";
 import { Arrival } from "./cmd-sn-window.ts";
 import { IscsiCode } from "./errors.ts";
@@ -20,9 +19,11 @@ import type { SessionParameters } from "./negotiation.ts";
 import { type PduConsumer, Sink } from "./pdu-reader.ts";
 import type { PduWriter } from "./pdu-writer.ts";
 import type { PhaseHost } from "./phase-host.ts";
+import { Recovery } from "./recovery.ts";
 import type { IscsiSession } from "./session.ts";
-import { endDataOut, failDataOut, receiveDataOut, storeDataOut } from "./tasks/data-out.ts";
+import { dataOutLost, endDataOut, receiveDataOut, storeDataOut } from "./tasks/data-out.ts";
 import { receiveScsiCommand } from "./tasks/scsi-command.ts";
+import { receiveSnack } from "./tasks/snack.ts";
 import { Staging } from "./tasks/staging.ts";
 import type { Task } from "./tasks/task.ts";
 
@@ -50,6 +51,7 @@ const Ending = { nothing: 0, data: 1, request: 2, hold: 3 } as const;
 const header = BasicHeaderSegment.view();
 const reject = Reject.view();
 const CMD_SN_OFFSET = NopOut.offsetOf("cmdSn");
+const EXP_STAT_SN_OFFSET = NopOut.offsetOf("expStatSn");
 const TAG_OFFSET = NopOut.offsetOf("initiatorTaskTag");
 
 /** The full feature phase of one connection: what is not shared with others of its session. */
@@ -60,9 +62,20 @@ export class FullFeature implements PduConsumer, Replayer {
   parameters: SessionParameters;
   readonly staging: Staging;
   readonly counts = { rejects: 0, r2ts: 0, dataDigestErrors: 0 };
+  /** What can be sent again: from ErrorRecoveryLevel 1 on. */
+  readonly recovery: Recovery | undefined;
+  /** The connection is gone, and its tasks wait for another one: with ErrorRecoveryLevel 2. */
+  connectionLost = false;
+  /** Tasks that are allegiant to this connection. */
+  taskCount = 0;
+  /** Told when there are none left, once. */
+  whenIdle: (() => void) | undefined = undefined;
   readonly #handlers: RequestHandlers;
   #statSn: number;
   #ending: number = Ending.nothing;
+  #replaying = false;
+  /** Requests count as received only when their data are known to be whole. */
+  readonly #checksFirst: boolean;
 
   // The data segment that is streamed into a task.
   #task: Task | undefined;
@@ -85,6 +98,16 @@ export class FullFeature implements PduConsumer, Replayer {
     this.session = options.session;
     this.staging = new Staging(options.host);
     this.#statSn = options.statSn;
+    const { errorRecoveryLevel, dataDigest } = options.parameters;
+    const recovers = errorRecoveryLevel > 0;
+    this.recovery = recovers ? new Recovery(options.host.limits.keptLengthMax) : undefined;
+    this.#checksFirst = recovers && dataDigest;
+    this.writer.tap = this.recovery;
+  }
+
+  /** StatSN of the next status. */
+  get nextStatSn(): number {
+    return this.#statSn;
   }
 
   /** The session that takes commands. Only asked for once a SCSI Command was let through. */
@@ -103,13 +126,21 @@ export class FullFeature implements PduConsumer, Replayer {
     this.#ending = Ending.nothing;
     this.#task = undefined;
     const opcode = (bytes[at] as number) & 0x3f;
+    const { recovery } = this;
+    if (recovery !== undefined) {
+      recovery.acknowledge(uint32(bytes, at + EXP_STAT_SN_OFFSET));
+      if (opcode === Opcode.snackRequest) {
+        receiveSnack(this, recovery, bytes, at);
+        return Sink.discard;
+      }
+    }
     if (opcode === Opcode.dataOut) return this.#dataOut(bytes, at);
     const handler = this.#handlers[opcode];
     if (opcode !== Opcode.scsiCommand && handler === undefined) {
       this.#unexpected(opcode, bytes, at);
       return Sink.discard;
     }
-    const arrival = this.#arrive(bytes, at);
+    const arrival = this.#arrive(bytes, at, dataLength > 0);
     if (arrival === Arrival.ignored) return Sink.discard;
     if (arrival === Arrival.early) {
       this.#ending = Ending.hold;
@@ -149,11 +180,14 @@ export class FullFeature implements PduConsumer, Replayer {
     }
   }
 
-  #arrive(bytes: Uint8Array, at: number): Arrival {
+  #arrive(bytes: Uint8Array, at: number, withData: boolean): Arrival {
     if (isImmediate(bytes, at)) return Arrival.inOrder;
     const cmdSn = uint32(bytes, at + CMD_SN_OFFSET);
     const { window, held } = this.session;
-    const arrival = window.arrive(cmdSn);
+    // RFC 7143, "Digest Errors": a request with damaged data was not received, and can be retried.
+    const later = withData && this.#checksFirst && !this.#replaying;
+    const found = later ? window.classify(cmdSn) : window.arrive(cmdSn);
+    const arrival = later && found === Arrival.inOrder ? Arrival.early : found;
     if (arrival === Arrival.inOrder) return arrival;
     if (arrival === Arrival.early && !held.has(cmdSn)) return arrival;
     this.host.log({
@@ -188,7 +222,7 @@ export class FullFeature implements PduConsumer, Replayer {
         break;
       case Ending.hold:
         this.#hold(bytes, at, ahsLength, data);
-        return;
+        break;
       default:
         break;
     }
@@ -207,14 +241,23 @@ export class FullFeature implements PduConsumer, Replayer {
 
   replay(headerBytes: Uint8Array, data: Uint8Array): void {
     const ahsLength = headerBytes.length - BHS_LENGTH;
+    // Another connection may have let it through in the middle of a PDU of this one.
+    const ending = this.#ending;
+    const task = this.#task;
+    const [serial, final, position] = [this.#taskSerial, this.#taskFinal, this.#taskPosition];
+    this.#replaying = true;
     const sink = this.header(headerBytes, 0, ahsLength, data.length);
     if (sink === Sink.stream) this.data(data, 0, data.length);
     this.end(headerBytes, 0, ahsLength, data);
+    this.#replaying = false;
+    this.#ending = ending;
+    this.#task = task;
+    [this.#taskSerial, this.#taskFinal, this.#taskPosition] = [serial, final, position];
   }
 
   /**
    * RFC 7143, "Digest Errors": the PDU is rejected and discarded. The initiator may send a
-   * request once more; a task whose data are missing fails, for want of within-command recovery.
+   * request once more; a task whose data are missing fails where they can't be asked for again.
    */
   badData(bytes: Uint8Array, at: number): void {
     this.counts.dataDigestErrors++;
@@ -226,7 +269,7 @@ export class FullFeature implements PduConsumer, Replayer {
     const task = this.#task;
     this.#task = undefined;
     if (ending === Ending.data && task?.serial === this.#taskSerial) {
-      failDataOut(task, SENSE.PROTOCOL_SERVICE_CRC_ERROR, this.#taskFinal);
+      dataOutLost(this, task, this.#taskFinal);
     }
     if (this.session.held.size > 0) this.session.releaseHeld();
   }
@@ -240,7 +283,10 @@ export class FullFeature implements PduConsumer, Replayer {
   /** Fills in the sequence numbers; a PDU with a status takes a StatSN of its own. */
   number(pdu: NumberedPdu, withStatus: boolean): void {
     pdu.statSn = this.#statSn;
-    if (withStatus) this.#statSn = serialAdd(this.#statSn, 1);
+    if (withStatus) {
+      this.recovery?.expect(this.#statSn);
+      this.#statSn = serialAdd(this.#statSn, 1);
+    }
     const { window } = this.session;
     pdu.expCmdSn = window.expCmdSn;
     pdu.maxCmdSn = window.maxCmdSn;

@@ -68,6 +68,11 @@ export class HeldRequests {
     return true;
   }
 
+  /** Forgets what came by a connection that is gone: it was not acknowledged. */
+  drop(by: Replayer): void {
+    for (const [cmdSn, request] of this.#byCmdSn) if (request.by === by) this.take(cmdSn);
+  }
+
   /** The PDUs of `cmdSn`, which are no longer kept. */
   take(cmdSn: number): HeldRequest | undefined {
     const entry = this.#byCmdSn.get(cmdSn);

@@ -6,6 +6,18 @@ export interface IscsiLimits {
   readonly connectionCountMax: number;
   /** Sessions of all targets; one more is refused with "Out of resources". */
   readonly sessionCountMax: number;
+  /** Connections of one session: our MaxConnections. */
+  readonly sessionConnectionCountMax: number;
+  /** Our ErrorRecoveryLevel: 0, 1 or 2. */
+  readonly errorRecoveryLevelMax: number;
+  /** Seconds that tasks of a lost connection are kept: our DefaultTime2Retain; with level 2. */
+  readonly time2RetainSecondsMax: number;
+  /** Bytes of answers that are kept until the initiator has them, a connection; from level 1. */
+  readonly keptLengthMax: number;
+  /** How long data-out may stand still before they are asked for again; from level 1. */
+  readonly sequenceTimeMsMax: number;
+  /** How often damaged data-out of one command are asked for again; from level 1. */
+  readonly dataRecoveryCountMax: number;
   /** How many non-immediate requests a session may have under way (MaxCmdSN). */
   readonly queueDepthMax: number;
   /** Immediate requests beside them; one more is rejected. */
@@ -41,6 +53,12 @@ export interface IscsiLimits {
 export const ISCSI_LIMITS: IscsiLimits = {
   connectionCountMax: 1024,
   sessionCountMax: 512,
+  sessionConnectionCountMax: 8,
+  errorRecoveryLevelMax: 2,
+  time2RetainSecondsMax: 20,
+  keptLengthMax: 16_777_216,
+  sequenceTimeMsMax: 5_000,
+  dataRecoveryCountMax: 32,
   queueDepthMax: 128,
   immediateCountMax: 16,
   dataSegmentLengthMax: 262_144,
@@ -69,6 +87,9 @@ const RANGES: { readonly [Name in keyof IscsiLimits]?: readonly [min: number, ma
   outstandingR2tCountMax: [1, 65_535],
   sessionCountMax: [1, 65_535],
   immediateCountMax: [0, 65_535],
+  sessionConnectionCountMax: [1, 8],
+  errorRecoveryLevelMax: [0, 2],
+  time2RetainSecondsMax: [0, 3600],
 };
 
 /** @throws UsageError ISCSI_LIMITS */

@@ -55,6 +55,9 @@ const VERSION = 0;
 /** These say what the other keys mean, wherever in a text they stand. */
 const FIRST_KEYS = ["SessionType", "InitiatorName", "TargetName"];
 
+/** What other keys may be depends on it. */
+const LEVEL_KEY = "ErrorRecoveryLevel";
+
 /** One login: requests in, answers out. Pure; the time it may take is its connection's care. */
 export class Login {
   readonly #negotiation: Negotiation;
@@ -133,6 +136,7 @@ export class Login {
     if (fields.versionMin > VERSION) {
       return loginFailure(LoginStatus.unsupportedVersion, `Version-min ${fields.versionMin}`);
     }
+    if (this.#first === undefined && fields.tsih !== 0) this.#negotiation.follow();
     const first = (this.#first ??= fields);
     for (const name of ["isid", "tsih", "connectionId", "initiatorTaskTag", "cmdSn"] as const) {
       if (fields[name] !== first[name]) {
@@ -184,6 +188,7 @@ export class Login {
     const isFirst = ([key]: TextPair) => FIRST_KEYS.includes(key);
     const isChap = ([key]: TextPair) => CHAP_KEYS.some((name) => name === key);
     const others = pairs.filter((pair) => !isFirst(pair) && !isChap(pair));
+    others.sort((a, b) => Number(b[0] === LEVEL_KEY) - Number(a[0] === LEVEL_KEY));
     const late = this.#admitted === undefined ? undefined : pairs.find(isFirst);
     if (late !== undefined) return wrong(`${late[0]} belongs to the first text of a login`);
     return (

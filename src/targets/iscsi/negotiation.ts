@@ -32,17 +32,17 @@ export function offersOf(limits: IscsiLimits): Offers {
     AuthMethod: ["None"],
     HeaderDigest: ["None", "CRC32C"],
     DataDigest: ["None", "CRC32C"],
-    MaxConnections: 1,
+    MaxConnections: limits.sessionConnectionCountMax,
     InitialR2T: false,
     ImmediateData: true,
     MaxBurstLength: limits.maxBurstLengthMax,
     FirstBurstLength: limits.firstBurstLengthMax,
     DefaultTime2Wait: 2,
-    DefaultTime2Retain: 0,
+    DefaultTime2Retain: limits.time2RetainSecondsMax,
     MaxOutstandingR2T: limits.outstandingR2tCountMax,
     DataPDUInOrder: true,
     DataSequenceInOrder: true,
-    ErrorRecoveryLevel: 0,
+    ErrorRecoveryLevel: limits.errorRecoveryLevelMax,
     TaskReporting: ["RFC3720"],
     iSCSIProtocolLevel: 1,
   };
@@ -60,6 +60,8 @@ export class Negotiation {
   readonly #values = new Map<KeyName, number | boolean | string>();
   /** Keys seen in this negotiation, to tell a repetition. */
   readonly #seen = new Set<string>();
+  /** The session is there already, and so are the values of its keys. */
+  #following = false;
 
   constructor(offers: Offers) {
     this.#offers = offers;
@@ -68,6 +70,11 @@ export class Negotiation {
   /** What we offer depends on who has come. */
   offer(offers: Offers): void {
     this.#offers = { ...this.#offers, ...offers };
+  }
+
+  /** For a further connection of a session: only the connection's own keys are open. */
+  follow(): void {
+    this.#following = true;
   }
 
   /** The agreed or declared value, or the default. */
@@ -106,6 +113,7 @@ export class Negotiation {
     if (phase === "fullFeature" ? key.use === "IO" || key.use === "LO" : key.use === "FFPO") {
       return REJECTED;
     }
+    if (this.#following && key.use === "LO") return REJECTED;
     // RFC 7143, "Security Negotiation": operational keys have their own stage, declarations both.
     if (key.security === true && phase !== "security") return REJECTED;
     if (this.#irrelevant(name, key)) return { answer: IRRELEVANT };
@@ -139,11 +147,22 @@ export class Negotiation {
       return SILENT;
     }
     if (!valid) return REJECTED;
-    const ours = this.#offers[name] as number;
+    const ours = this.#ours(name);
     let result = key.result === "minimum" ? Math.min(value, ours) : Math.max(value, ours);
     // RFC 7143, "FirstBurstLength": it must not exceed MaxBurstLength.
     if (name === "FirstBurstLength") result = Math.min(result, this.value("MaxBurstLength"));
     return this.#settle(name, result);
+  }
+
+  /** What we offer of a number that depends on others. */
+  #ours(name: KeyName): number {
+    const level = this.value("ErrorRecoveryLevel");
+    // Nothing is kept of what would not be recovered.
+    if (name === "DefaultTime2Retain" && level < 2) return 0;
+    // RFC 7143, "DataSequenceInOrder": with Yes, recovery allows for one R2T at a time.
+    if (name === "MaxOutstandingR2T" && level > 0) return 1;
+    if (name === "ErrorRecoveryLevel" && this.value("SessionType") === "Discovery") return 0;
+    return this.#offers[name] as number;
   }
 
   #boolean(name: KeyName, key: Key & { kind: "boolean" }, text: string): KeyAnswer {
@@ -197,20 +216,29 @@ export interface SessionParameters {
   readonly outstandingR2tCountMax: number;
   readonly time2Wait: number;
   readonly time2Retain: number;
+  readonly connectionCountMax: number;
+  readonly errorRecoveryLevel: number;
 }
 
-export function parametersOf(negotiation: Negotiation): SessionParameters {
-  const maxBurstLength = negotiation.value("MaxBurstLength");
+/**
+ * @param negotiation the connection's own
+ * @param leading that of the session's first connection, which rules the session's keys
+ */
+export function parametersOf(negotiation: Negotiation, leading: Negotiation): SessionParameters {
+  const maxBurstLength = leading.value("MaxBurstLength");
+  const errorRecoveryLevel = leading.value("ErrorRecoveryLevel");
   return {
     headerDigest: negotiation.value("HeaderDigest") === "CRC32C",
     dataDigest: negotiation.value("DataDigest") === "CRC32C",
-    initialR2t: negotiation.value("InitialR2T"),
-    immediateData: negotiation.value("ImmediateData"),
+    initialR2t: leading.value("InitialR2T"),
+    immediateData: leading.value("ImmediateData"),
     sendDataSegmentLengthMax: negotiation.value("MaxRecvDataSegmentLength"),
     maxBurstLength,
-    firstBurstLength: Math.min(negotiation.value("FirstBurstLength"), maxBurstLength),
-    outstandingR2tCountMax: negotiation.value("MaxOutstandingR2T"),
-    time2Wait: negotiation.value("DefaultTime2Wait"),
-    time2Retain: negotiation.value("DefaultTime2Retain"),
+    firstBurstLength: Math.min(leading.value("FirstBurstLength"), maxBurstLength),
+    outstandingR2tCountMax: errorRecoveryLevel > 0 ? 1 : leading.value("MaxOutstandingR2T"),
+    time2Wait: leading.value("DefaultTime2Wait"),
+    time2Retain: leading.value("DefaultTime2Retain"),
+    connectionCountMax: leading.value("MaxConnections"),
+    errorRecoveryLevel,
   };
 }

@@ -22,6 +22,17 @@ export interface Lender {
   responseSent(delivered: boolean): void;
 }
 
+/** Looks at every PDU on its way out. */
+export interface PduTap {
+  written(
+    bytes: Uint8Array,
+    at: number,
+    data: Uint8Array | undefined,
+    offset: number,
+    length: number,
+  ): void;
+}
+
 /** Batches what runs when payloads come back: the core. */
 export interface Batcher {
   enter(): void;
@@ -49,6 +60,8 @@ interface Flight {
 export class PduWriter {
   headerDigest = false;
   dataDigest = false;
+  /** Keeps answers for error recovery. */
+  tap: PduTap | undefined;
   /** PDUs written, sent or not. */
   pduCount = 0;
   /** Bytes given to the socket. */
@@ -91,7 +104,9 @@ export class PduWriter {
 
   /** A PDU whose header is in its place, without data. */
   add(): void {
+    const { bytes, used } = this.#slab;
     this.#header(0);
+    this.tap?.written(bytes, used, undefined, 0, 0);
     this.#schedule();
   }
 
@@ -101,7 +116,9 @@ export class PduWriter {
    * @returns whether the data are still needed: then `lender` is told when they are not
    */
   addData(data: Uint8Array, offset: number, length: number, lend: boolean): boolean {
+    const { bytes, used } = this.#slab;
     this.#header(length);
+    this.tap?.written(bytes, used, data, offset, length);
     const lent = lend && length > COPIED_LENGTH_MAX;
     if (lent) {
       this.#endRun();

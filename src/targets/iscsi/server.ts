@@ -95,7 +95,7 @@ export class IscsiServer {
     checkLimits(this.limits);
     this.keepAliveMs = options.keepAliveMs ?? 30_000;
     this.offers = offersOf(this.limits);
-    this.sessions = new Sessions(this.limits);
+    this.sessions = new Sessions(this.limits, core.clock);
     this.lockout = new Lockout(core.clock, {
       failureCountMax: this.limits.authenticationFailureCountMax,
       timeMs: this.limits.lockoutTimeMs,
@@ -240,13 +240,14 @@ export class IscsiServer {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    const lost = this.sessions.shutDown();
     const portals = [...this.#portals].map((portal) => portal.close());
     const empty = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
     });
     for (const connection of this.#connections) connection.shutDown();
     if (this.#connections.size > 0) await empty;
-    await Promise.all(portals);
+    await Promise.all([...portals, lost]);
     for (const { target } of this.#exports.values()) {
       // One may have been closed by itself.
       if (this.core.targets.get(target.name) === target) this.core.removeTarget(target);

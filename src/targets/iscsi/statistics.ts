@@ -17,6 +17,8 @@ export interface ConnectionStatistics {
   readonly dataDigestErrors: number;
   /** Bytes that wait for the initiator to take them. */
   readonly bytesQueued: number;
+  /** Bytes that it may ask for once more, from ErrorRecoveryLevel 1 on. */
+  readonly bytesKept: number;
 }
 
 /** One session as it is now. */
@@ -86,6 +88,7 @@ export function connectionStatistics(
     rejectsSent: phase?.counts.rejects ?? 0,
     dataDigestErrors: phase?.counts.dataDigestErrors ?? 0,
     bytesQueued: transport.queuedLength,
+    bytesKept: phase?.recovery?.length ?? 0,
   };
 }
 

@@ -2,6 +2,8 @@ import type { Command } from "../../../core/command.ts";
 import { STATUS } from "../../../protocol/scsi/status.ts";
 import { DataIn, Opcode, RESERVED_TAG, ScsiResponse } from "../../../protocol/iscsi/index.ts";
 import type { FullFeature } from "../full-feature.ts";
+import type { Recovery } from "../recovery.ts";
+import { endOf, keepDataIn, sendRun } from "./data-in-run.ts";
 import type { Task } from "./task.ts";
 
 const dataIn = DataIn.view();
@@ -40,11 +42,33 @@ function sendResult(phase: FullFeature, task: Task, command: Command): boolean {
     sendStatus(phase, task, command);
     return false;
   }
+  const { recovery } = phase;
+  if (recovery !== undefined) return sendKept(phase, recovery, task, command, length);
   // RFC 7143, "Data-In": status goes with data when nothing but GOOD is to be said.
   const collapsed = command.status === STATUS.GOOD && !task.bidirectional;
   const lent = sendData(phase, task, command, length, collapsed);
   if (!collapsed) sendStatus(phase, task, command);
   return lent;
+}
+
+/** Data-in that can be sent again, and status apart from them, so that it can too. */
+function sendKept(
+  phase: FullFeature,
+  recovery: Recovery,
+  task: Task,
+  command: Command,
+  length: number,
+): boolean {
+  const run = keepDataIn(recovery, task, command, length);
+  recovery.attach(run);
+  if (run === undefined) {
+    const lent = sendData(phase, task, command, length, false);
+    sendStatus(phase, task, command);
+    return lent;
+  }
+  task.dataInCount = phase.connectionLost ? endOf(run) - run.firstDataSn : sendRun(phase, run);
+  sendStatus(phase, task, command);
+  return false;
 }
 
 function sendData(
@@ -81,7 +105,8 @@ function sendData(
       phase.number(pdu, false);
       pdu.statSn = 0;
     }
-    pdu.dataSn = task.dataInCount++;
+    // RFC 7143, "Data Sequencing": R2Ts and Data-In of a bidirectional command count as one.
+    pdu.dataSn = task.r2tCount + task.dataInCount++;
     pdu.bufferOffset = offset;
     if (writer.addData(data, offset, length, true)) lent = true;
     offset += length;

@@ -23,6 +23,10 @@ export function receiveDataOut(phase: FullFeature, bytes: Uint8Array, at: number
     if (pdu.final) failedSequenceOver(task);
     return Sink.discard;
   }
+  if (phase.recovery !== undefined && isOld(task)) {
+    phase.noteSequence("Data-Out: the sequence was given up and asked for anew");
+    return Sink.discard;
+  }
   const wrong = violation(phase, task, pdu.dataSegmentLength);
   if (wrong !== undefined) {
     phase.violation(IscsiCode.dataSequence, `Data-Out: ${wrong}`, bytes, at);
@@ -32,12 +36,88 @@ export function receiveDataOut(phase: FullFeature, bytes: Uint8Array, at: number
     // RFC 7143, "Sequence Errors": a PDU is missing, as if its digest had been wrong.
     const what = `DataSN ${pdu.dataSn} and offset ${pdu.bufferOffset} where ${task.dataSn} and`;
     phase.noteSequence(`Data-Out: ${what} ${task.received} were to come`);
-    failDataOut(task, SENSE.PROTOCOL_SERVICE_CRC_ERROR, pdu.final);
+    dataOutLost(phase, task, pdu.final);
     return Sink.discard;
   }
   phase.beginData(task, pdu.final);
   task.dataSn++;
   return Sink.stream;
+}
+
+/** Whether the Data-Out in `request` belongs to a sequence that nobody waits for any more. */
+function isOld(task: Task): boolean {
+  const tag = request.targetTransferTag;
+  // Or it follows a command that was sent again and had come before.
+  if (tag === RESERVED_TAG) return !task.unsolicited;
+  if (tag >>> 16 !== task.serial) return false;
+  return task.recoveryCount > 0 && (tag & R2T_MASK) < task.r2tDoneCount;
+}
+
+/**
+ * A PDU with data-out is missing or damaged. From ErrorRecoveryLevel 1 on what is missing is asked
+ * for once the rest of the sequence has come; below, the task fails.
+ *
+ * @param final the PDU ends its sequence
+ */
+export function dataOutLost(phase: FullFeature, task: Task, final: boolean): void {
+  const { dataRecoveryCountMax } = phase.host.limits;
+  if (phase.recovery === undefined || task.recoveryCount >= dataRecoveryCountMax) {
+    failDataOut(task, SENSE.PROTOCOL_SERVICE_CRC_ERROR, final);
+    return;
+  }
+  // Whatever else the sequence brings is not at the offset that is expected.
+  if (!final) return;
+  task.recoveryCount++;
+  askAgain(phase, task);
+}
+
+/** RFC 7143, "Recovery R2T": a new R2TSN for what earlier ones have asked for. */
+function askAgain(phase: FullFeature, task: Task): void {
+  task.unsolicited = false;
+  task.dataSn = 0;
+  task.r2tDoneCount = task.r2tCount;
+  task.r2tOffset = task.received;
+  continueDataOut(phase, task);
+}
+
+/** Nothing has come for a while: the end of the sequence may have been lost. */
+export function sequenceTimedOut(phase: FullFeature, task: Task): void {
+  phase.noteSequence("Data-Out: the sequence stands still, and is asked for anew");
+  task.recoveryCount = Math.max(task.recoveryCount, 1);
+  askAgain(phase, task);
+}
+
+/** Whether data-out have been asked for, or announced, and are still to come. */
+export function awaitsDataOut(task: Task): boolean {
+  if (task.complete || task.failure !== undefined) return false;
+  return task.unsolicited || task.r2tCount > task.r2tDoneCount;
+}
+
+/** The task has another connection, which knows nothing of the sequences of the one before. */
+export function resumeDataOut(phase: FullFeature, task: Task): void {
+  if (task.complete || task.writeLength === 0) return;
+  if (task.failure !== undefined) {
+    task.openSequenceCount = 1;
+    failedSequenceOver(task);
+    return;
+  }
+  task.recoveryCount = Math.max(task.recoveryCount, 1);
+  askAgain(phase, task);
+}
+
+/** A Data/R2T SNACK for a task under way: its last R2T, if that is still open. */
+export function sendR2tAgain(
+  phase: FullFeature,
+  task: Task,
+  begRun: number,
+  runLength: number,
+): boolean {
+  const index = task.r2tCount - 1;
+  if (task.complete || task.failure !== undefined || begRun > index) return false;
+  if (runLength > 0 && begRun + runLength <= index) return false;
+  if (task.r2tDoneCount > index) return false;
+  putR2t(phase, task, index, task.r2tStart, task.r2tOffset - task.r2tStart);
+  return true;
 }
 
 /** Which rule of the protocol the Data-Out in `request` breaks. */
@@ -62,7 +142,7 @@ function violation(phase: FullFeature, task: Task, length: number): string | und
  *
  * @param final the PDU that was wrong ends its sequence
  */
-export function failDataOut(task: Task, sense: SenseCondition, final: boolean): void {
+function failDataOut(task: Task, sense: SenseCondition, final: boolean): void {
   task.failure = sense;
   task.openSequenceCount = task.unsolicited ? 1 : task.r2tCount - task.r2tDoneCount;
   if (final) failedSequenceOver(task);
@@ -79,6 +159,8 @@ function failedSequenceOver(task: Task): void {
 
 function sequenceEnd(phase: FullFeature, task: Task): number {
   const { maxBurstLength } = phase.parameters;
+  // One R2T at a time, which may begin anywhere.
+  if (phase.recovery !== undefined) return task.r2tOffset;
   return Math.min(task.needed, task.solicitedFrom + (task.r2tDoneCount + 1) * maxBurstLength);
 }
 
@@ -116,6 +198,10 @@ export function endDataOut(phase: FullFeature, task: Task, length: number, final
     task.dataSn = 0;
   } else if (final && task.r2tCount > 0) {
     phase.noteSequence("Data-Out: the sequence ends before the R2T's length");
+    if (phase.recovery !== undefined) {
+      dataOutLost(phase, task, true);
+      return;
+    }
     failDataOut(task, SENSE.NOT_ENOUGH_UNSOLICITED_DATA, true);
     return;
   }
@@ -143,6 +229,8 @@ function continueDataOut(phase: FullFeature, task: Task): void {
     task.command?.dataReceived();
     return;
   }
+  // It goes on when the task has a connection again.
+  if (phase.connectionLost) return;
   if (task.r2tCount === 0) {
     task.solicitedFrom = task.received;
     task.r2tOffset = task.received;
@@ -153,23 +241,30 @@ function continueDataOut(phase: FullFeature, task: Task): void {
     task.r2tCount - task.r2tDoneCount < outstandingR2tCountMax
   ) {
     const length = Math.min(maxBurstLength, task.needed - task.r2tOffset);
-    sendR2t(phase, task, length);
+    putR2t(phase, task, task.r2tCount, task.r2tOffset, length);
+    task.r2tStart = task.r2tOffset;
     task.r2tOffset += length;
     task.r2tCount++;
   }
 }
 
-function sendR2t(phase: FullFeature, task: Task, length: number): void {
+function putR2t(
+  phase: FullFeature,
+  task: Task,
+  r2tSn: number,
+  bufferOffset: number,
+  length: number,
+): void {
   const pdu = r2t.at(phase.writer.begin(), phase.writer.bytes);
   pdu.opcode = Opcode.readyToTransfer;
   pdu.final = true;
   pdu.lun = task.lun;
   pdu.initiatorTaskTag = task.initiatorTaskTag;
-  pdu.targetTransferTag = tagOf(task, task.r2tCount);
+  pdu.targetTransferTag = tagOf(task, r2tSn);
   // StatSN is that of the next status and does not advance.
   phase.number(pdu, false);
-  pdu.r2tSn = task.r2tCount;
-  pdu.bufferOffset = task.r2tOffset;
+  pdu.r2tSn = r2tSn;
+  pdu.bufferOffset = bufferOffset;
   pdu.desiredDataTransferLength = length;
   phase.writer.add();
   phase.counts.r2ts++;

@@ -25,6 +25,13 @@ export class Staging {
     return task.staging;
   }
 
+  /** The task, with what it has, was `before`'s. */
+  adopt(task: Task, before: Staging): void {
+    const length = task.staging?.length ?? 0;
+    before.#length -= length;
+    this.#length += length;
+  }
+
   /** The task needs it no longer. */
   take(task: Task): void {
     this.#length -= task.staging?.length ?? 0;

@@ -18,6 +18,7 @@ import {
   SCST_TARGET_RESET,
 } from "../../../protocol/scst/index.ts";
 import type { FullFeature } from "../full-feature.ts";
+import { reassign } from "./task-reassign.ts";
 
 const request = TaskManagementRequest.view();
 const response = TaskManagementResponse.view();
@@ -62,10 +63,15 @@ export function receiveTaskManagement(phase: FullFeature, bytes: Uint8Array, at:
   const code = pdu.taskManagementFunction;
   const cold = code === Function.targetColdReset;
   const pending: PendingFunction = { phase, initiatorTaskTag, immediate, cold };
+  if (code === Function.taskReassign) {
+    const found = reassign(phase, pdu.referencedTaskTag, pdu.expDataSn);
+    answer(pending, found.code);
+    found.resume();
+    return;
+  }
   const coreFunction = FUNCTIONS[code];
   if (coreFunction === undefined) {
-    const reassign = code === Function.taskReassign;
-    answer(pending, reassign ? Code.reassignNotSupported : Code.functionRejected);
+    answer(pending, Code.functionRejected);
     return;
   }
   if (code === Function.abortTask && skipAwaited(phase)) {

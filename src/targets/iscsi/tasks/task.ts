@@ -42,8 +42,14 @@ export class Task {
   /** R2Ts sent, and those of them that have all their data. */
   r2tCount = 0;
   r2tDoneCount = 0;
+  /** Where the last R2T begins. */
+  r2tStart = 0;
   /** Where the next R2T begins. */
   r2tOffset = 0;
+  /** How often damaged data were asked for again. */
+  recoveryCount = 0;
+  /** `received` when it was looked at last, to see whether it grows. */
+  receivedBefore = -1;
   /** All data are there: the core has the command. */
   complete = false;
   /** Why the data are of no use; the task ends when the rest of them has come. */
@@ -73,6 +79,8 @@ export class Task {
     this.dataSn = 0;
     this.r2tCount = 0;
     this.r2tDoneCount = 0;
+    this.recoveryCount = 0;
+    this.receivedBefore = -1;
     this.complete = false;
     this.failure = undefined;
     this.terminated = false;

@@ -17,6 +17,7 @@ import {
   putDigest,
   RESERVED_TAG,
   ScsiCommand,
+  SnackRequest,
   TaskManagementRequest,
   TextRequest,
 } from "../../../../src/protocol/iscsi/index.ts";
@@ -115,13 +116,19 @@ export class TestInitiator {
   readonly transport: FakeTransport;
   cmdSn = 1;
   itt = 1;
+  /** Acknowledges statuses: those before it have come. */
+  expStatSn = 0;
+  connectionId = 0;
+  tsih = 0;
   isid = new Uint8Array([0x40, 0, 0, 1, 0, 0]);
   headerDigest = false;
   dataDigest = false;
   chunkLength = Number.MAX_SAFE_INTEGER;
+  readonly #server: { readonly server: Acceptor };
   #rest: Uint8Array = new Uint8Array(0);
 
   constructor(server: { readonly server: Acceptor }, transport = new FakeTransport()) {
+    this.#server = server;
     this.transport = transport;
     this.transport.events = server.server.accept(this.transport);
     if (this.transport.events === undefined) this.transport.closed = true;
@@ -135,6 +142,9 @@ export class TestInitiator {
     ahs: Uint8Array = NO_BYTES,
   ): Uint8Array {
     const header = layout.encode({
+      ...("expStatSn" in layout.view(new Uint8Array(BHS_LENGTH))
+        ? { expStatSn: this.expStatSn }
+        : {}),
       ...values,
       dataSegmentLength: data.length,
       totalAhsLength: ahs.length / 4,
@@ -166,6 +176,8 @@ export class TestInitiator {
       isid: this.isid,
       initiatorTaskTag: 0x100,
       cmdSn: this.cmdSn,
+      connectionId: this.connectionId,
+      tsih: this.tsih,
       ...values,
     };
   }
@@ -186,8 +198,32 @@ export class TestInitiator {
       const text = new Map(decodeText(answer.data, { keyCountMax: 99 }));
       this.headerDigest = text.get("HeaderDigest") === "CRC32C";
       this.dataDigest = text.get("DataDigest") === "CRC32C";
+      this.tsih = answer.fields["tsih"] as number;
     }
     return answers;
+  }
+
+  /** A further connection for the same session. */
+  join(
+    connectionId: number,
+    keys: Readonly<Record<string, string>> = {},
+  ): { other: TestInitiator; status: unknown } {
+    const other = new TestInitiator(this.#server);
+    other.isid = this.isid;
+    other.tsih = this.tsih;
+    other.connectionId = connectionId;
+    other.cmdSn = this.cmdSn;
+    other.itt = 0x1000 * (connectionId + 1);
+    const [answer] = other.logIn(keys);
+    return { other, status: answer?.fields["status"] };
+  }
+
+  snack(snackType: number, values: Values = {}): Uint8Array {
+    const targetTransferTag = RESERVED_TAG;
+    const initiatorTaskTag = RESERVED_TAG;
+    const opcode = Opcode.snackRequest;
+    const filled = { opcode, final: true, snackType, targetTransferTag, initiatorTaskTag };
+    return this.pdu(SnackRequest, { ...filled, ...values });
   }
 
   /** A SCSI Command; CmdSN and task tag count up by themselves. */
