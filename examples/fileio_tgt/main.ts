@@ -37,7 +37,8 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 async function run(options: Options): Promise<number> {
-  if (options.iscsi === undefined && options.nbd === undefined) {
+  const { iscsi, iscsiConfig, nbd } = options;
+  if (iscsi === undefined && iscsiConfig === undefined && nbd === undefined) {
     tell("serving SCST in the kernel (/dev/scst_user) comes with a later version");
     tell("use --iscsi to serve by iSCSI on 127.0.0.1:3260, or --iscsi HOST:PORT");
     tell("use --nbd to serve by NBD on 127.0.0.1:10809, --nbd HOST:PORT or --nbd unix:PATH");

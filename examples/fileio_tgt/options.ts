@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
 
+import type { IscsiConfig } from "scst-user";
+
 import type { ChapWords } from "./chap.ts";
 import { type ConfigFile, readConfig } from "./config.ts";
 import {
@@ -24,6 +26,8 @@ export interface Options {
   readonly stateFolder: string | undefined;
   /** Where to listen; undefined for the kernel's SCST. */
   readonly iscsi: Address | undefined;
+  /** The same by the configuration file's `iscsi` object; `iscsi` wins. */
+  readonly iscsiConfig: IscsiConfig | undefined;
   /** Where Prometheus finds the metrics. */
   readonly metrics: Address | undefined;
   /** How initiators log in to the target, and for discovery. */
@@ -131,12 +135,13 @@ export function parseOptions(words: readonly string[]): Request {
     resizeSeconds: given(values, "resize_poll") ?? config?.program.resize_poll ?? 0,
     stateFolder: given(values, "state_dir") ?? config?.program.state_dir,
     iscsi: given(values, "iscsi") ?? config?.program.iscsi,
+    iscsiConfig: config?.iscsi,
     metrics: given(values, "metrics") ?? config?.program.metrics,
     chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
     discoveryChap: { users: values["discovery-chap"] ?? [], mutual: undefined },
     nbd: nbdOptionsOf(values),
     devices: devicesOf(positionals, givenSettings(values), config),
-    notes: notesOn(values),
+    notes: [...notesOn(values), ...(config?.notes ?? [])],
   };
   return { kind: "run", options };
 }
