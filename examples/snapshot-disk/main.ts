@@ -41,7 +41,11 @@ async function run(request: Request): Promise<void> {
       return print([`snapshot-disk ${version()}`]);
     case "create": {
       const { file, sizeBytes, clusterBytes } = request;
-      return await createQcow2File(file, sizeBytes, clusterBytes === undefined ? {} : { clusterBytes });
+      return await createQcow2File(
+        file,
+        sizeBytes,
+        clusterBytes === undefined ? {} : { clusterBytes },
+      );
     }
     case "serve":
       return await serve(request);

@@ -63,7 +63,8 @@ async function copy(source: BlockStore, to: string): Promise<void> {
       ];
       for (const { offset, length, allocated } of runs) {
         at = offset + length;
-        for (let done = 0; allocated && done < length; done += COPY_BYTES) {
+        if (!allocated) continue;
+        for (let done = 0; done < length; done += COPY_BYTES) {
           const part = buffer.subarray(0, Math.min(COPY_BYTES, length - done));
           await source.read(part, offset + done);
           await target.write(part, offset + done, false);

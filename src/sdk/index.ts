@@ -72,9 +72,5 @@ export { createQcow2, type CreateQcow2Options } from "./storage/qcow2/create.ts"
 export type { BackingName } from "./storage/qcow2/header.ts";
 export type { ImageHost } from "./storage/qcow2/host-file.ts";
 export { openQcow2, type OpenQcow2Options } from "./storage/qcow2/open-image.ts";
-export {
-  createQcow2File,
-  type Qcow2FileOptions,
-  qcow2Store,
-} from "./storage/qcow2/qcow2-file.ts";
+export { createQcow2File, type Qcow2FileOptions, qcow2Store } from "./storage/qcow2/qcow2-file.ts";
 export type { Qcow2Store, SnapshotInfo } from "./storage/qcow2/qcow2-store.ts";

@@ -29,8 +29,9 @@ const store = await qcow2Store(path, { l2CacheBytesMax: 1 });
 const blocks = store.size / BLOCK_BYTES;
 say("ready");
 for (;;) {
-  const writes = Array.from({ length: 1 + random(12) }, async () => {
-    const block = random(blocks);
+  // Of two that overlap in time and in range, either may be the last.
+  const chosen = new Set(Array.from({ length: 1 + random(12) }, () => random(blocks)));
+  const writes = [...chosen].map(async (block) => {
     number++;
     if (random(8) === 0) {
       say(`w ${block} 0`);

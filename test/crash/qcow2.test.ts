@@ -35,7 +35,6 @@ class Expected {
       this.#since.push({ block: Number(a), number: Number(b) });
       this.last = Math.max(this.last, Number(b));
     } else if (what === "F") {
-      // Writes of one batch to the same block may end in either order: both stay possible.
       for (const { block, number } of this.#since) this.#durable.set(block, number);
       this.#since = [];
     } else if (what === "S") {

@@ -26,9 +26,15 @@ const length = fc.oneof(
 );
 const name = fc.constantFrom("a", "b", "c");
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("write"), offset, length, fua: fc.boolean() }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant("write"), offset, length, fua: fc.boolean() }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("trim"), offset, length }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("zero"), offset, length, mayTrim: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("zero"), offset, length, mayTrim: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("flush") }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen") }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("snap"), name }) },
@@ -223,7 +229,15 @@ describe.skipIf(toolsAreMissing("qemu-img"))("qcow2", () => {
 
   test("compressed clusters are read, kept by snapshots, and written over", async () => {
     const source = newFile(SIZE);
-    await runOk("qemu-io", ["-f", "raw", "-c", "write -P 5 0 1M", "-c", "write -P 6 1M 1M", source]);
+    await runOk("qemu-io", [
+      "-f",
+      "raw",
+      "-c",
+      "write -P 5 0 1M",
+      "-c",
+      "write -P 6 1M 1M",
+      source,
+    ]);
     const pair = new Pair(`${newFile(0)}.qcow2`);
     await runOk("qemu-img", ["convert", "-c", "-f", "raw", "-O", "qcow2", source, pair.path]);
     pair.disk.fill(5, 0, SIZE / 2).fill(6, SIZE / 2);
@@ -270,9 +284,15 @@ describe.skipIf(toolsAreMissing("qemu-img"))("qcow2", () => {
     const words = ["-o", "lazy_refcounts=on", pair.path, String(SIZE)];
     await runOk("qemu-img", ["create", "-f", "qcow2", ...words]);
     // abort leaves the refcounts as they were, and the dirty bit set.
-    await runOk("qemu-io", ["-c", "write -P 8 0 1M", "-c", "flush", "-c", "abort", pair.path]).catch(
-      () => undefined,
-    );
+    await runOk("qemu-io", [
+      "-c",
+      "write -P 8 0 1M",
+      "-c",
+      "flush",
+      "-c",
+      "abort",
+      pair.path,
+    ]).catch(() => undefined);
     pair.disk.fill(8, 0, SIZE / 2);
     expect((await qemuCheck(pair.path)).errors).toBeGreaterThan(0);
     await pair.open();

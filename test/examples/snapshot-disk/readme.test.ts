@@ -83,7 +83,8 @@ describe.skipIf(toolsAreMissing("qemu-img", "qemu-io"))("the README", () => {
         expect({ command, ...result }).toMatchObject({ command, code: 0, stderr: "" });
         expect(result.stdout).not.toContain("verification failed");
         if (output.length > 0) expect(result.stdout.trim().split("\n")).toEqual(output.map(actual));
-        if (words[0] === "list") expect(result.stdout).toMatch(/^1\tmonday\t\d{4}-\S+Z\t67108864\n$/);
+        if (words[0] === "list")
+          expect(result.stdout).toMatch(/^1\tmonday\t\d{4}-\S+Z\t67108864\n$/);
       }
     }
   });

@@ -70,7 +70,7 @@ export class Committer {
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #freeing: Promise<void> | undefined;
-  #freeError: unknown;
+  #freeError: Error | undefined;
 
   constructor(parts: CommitParts) {
     this.#parts = parts;
@@ -117,10 +117,7 @@ export class Committer {
   get #isDirty(): boolean {
     const { l2, refcounts, mapping } = this.#parts;
     return (
-      l2.dirty.size > 0 ||
-      refcounts.isDirty ||
-      mapping.l1.dirty.size > 0 ||
-      this.#freed.length > 0
+      l2.dirty.size > 0 || refcounts.isDirty || mapping.l1.dirty.size > 0 || this.#freed.length > 0
     );
   }
 
@@ -226,7 +223,7 @@ export class Committer {
       await idle;
       for (const run of freed) await this.#release(run);
     })().catch((error: unknown) => {
-      this.#freeError ??= error;
+      this.#freeError ??= error as Error;
     });
     this.#freeing = freeing;
     void freeing.then(() => {

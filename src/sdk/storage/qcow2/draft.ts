@@ -76,7 +76,8 @@ export class Draft {
   /** Bytes that are in use until the change is in force, whatever the refcounts say. */
   hold(offset: number, bytes: number): void {
     const { clusterBytes } = this.#geometry;
-    for (let at = offset; at < offset + bytes; at += clusterBytes) this.#held.add(at / clusterBytes);
+    for (let at = offset; at < offset + bytes; at += clusterBytes)
+      this.#held.add(at / clusterBytes);
   }
 
   /** Adds to everything that an L1 table leads to; itself is not meant. */
@@ -214,7 +215,8 @@ export class Draft {
       const { entries } = this.#refcounts;
       const { now } = draft;
       const value = change(entries.get(now, cluster % blockEntries));
-      if (value < 0) throw damaged(this.#host.name, `cluster ${cluster} is used and has refcount 0`);
+      if (value < 0)
+        throw damaged(this.#host.name, `cluster ${cluster} is used and has refcount 0`);
       if (value > refcountMax) {
         const what = `a cluster can be used ${refcountMax} times at most (refcount_bits)`;
         throw new SystemError("EOVERFLOW", ERRNO.EOVERFLOW, `${this.#host.name}: ${what}`);

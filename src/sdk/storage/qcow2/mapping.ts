@@ -97,7 +97,9 @@ export class Mapping {
         allocated = kind !== "empty" && (kind !== "zero" || offsetIn(entries, index) !== 0);
       }
       const parts =
-        kind === "empty" ? await this.#below(at, count) : [{ offset: at, length: count, allocated }];
+        kind === "empty"
+          ? await this.#below(at, count)
+          : [{ offset: at, length: count, allocated }];
       for (const part of parts) {
         const last = runs.at(-1);
         if (last?.allocated === part.allocated) last.length += part.length;

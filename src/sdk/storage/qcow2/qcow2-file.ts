@@ -104,6 +104,7 @@ async function openBehind(
   }
   if (format === "raw") return fileStore(real, { ...options.file, readOnly: true });
   // To guess would let whoever writes to a raw disk choose which files are read.
-  if (format !== "qcow2") throw say(`the format is ${format ?? "not said"}: raw or qcow2 are known`);
+  if (format !== "qcow2")
+    throw say(`the format is ${format ?? "not said"}: raw or qcow2 are known`);
   return await openChain(real, { ...options, readOnly: true }, above);
 }

@@ -45,7 +45,7 @@ export class Qcow2Store implements BlockStore {
   #gate: Promise<void> | undefined;
   /** The same for reads. */
   #readGate: Promise<void> | undefined;
-  #broken: unknown;
+  #broken: Error | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(image: OpenImage) {
@@ -176,10 +176,7 @@ export class Qcow2Store implements BlockStore {
         throw new UsageError("QCOW2_SNAPSHOT_IN_USE", `${this.name}: "${name}" is in use`);
       }
       const { host, geometry } = this.#parts;
-      await draft.addTree(
-        await readL1(host, geometry, snapshot.l1Offset, snapshot.l1Length),
-        -1,
-      );
+      await draft.addTree(await readL1(host, geometry, snapshot.l1Offset, snapshot.l1Length), -1);
       await draft.addRun(snapshot.l1Offset, snapshot.l1Length * 8, -1);
       const { l1 } = this.#mapping;
       await draft.addRun(l1.offset, l1.bytes.length, -1);
@@ -335,7 +332,8 @@ export class Qcow2Store implements BlockStore {
       this.#snapshotBytes = snapshotBytes;
     } catch (error) {
       // Unless the header was to be written: which of the states is in force, nobody knows then.
-      if (header.view.l1TableOffset !== l1TableOffset || header.isInDoubt) this.#broken = error;
+      if (header.view.l1TableOffset !== l1TableOffset || header.isInDoubt)
+        this.#broken = error as Error;
       throw error;
     }
     // Reads that began before may still be at tables and clusters that are free now.

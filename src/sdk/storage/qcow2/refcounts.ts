@@ -93,7 +93,8 @@ export class Refcounts {
       const block = found instanceof Promise ? await found : found;
       if (block === undefined) throw damaged(this.#host.name, `cluster ${cluster} has no refcount`);
       const now = this.entries.get(block.bytes, cluster % blockEntries);
-      if (now === 0) throw damaged(this.#host.name, `cluster ${cluster} is used and has refcount 0`);
+      if (now === 0)
+        throw damaged(this.#host.name, `cluster ${cluster} is used and has refcount 0`);
       this.#set(block, cluster, now - 1);
       if (now === 1 && cluster < this.#firstFree) this.#firstFree = cluster;
     }

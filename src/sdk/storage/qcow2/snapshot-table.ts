@@ -110,7 +110,11 @@ function checked(host: HostFile, geometry: Geometry, snapshot: Snapshot): Snapsh
     throw say(`an L1 table of ${l1Length} entries for ${size} bytes`);
   }
   const end = l1Offset + l1Length * 8;
-  if (l1Offset % geometry.clusterBytes !== 0 || end > host.end || (l1Length > 0 && l1Offset === 0)) {
+  if (
+    l1Offset % geometry.clusterBytes !== 0 ||
+    end > host.end ||
+    (l1Length > 0 && l1Offset === 0)
+  ) {
     throw say(`its L1 table at ${l1Offset} leads outside the file`);
   }
   return snapshot;

@@ -25,12 +25,7 @@ export class Writer {
   readonly #allocating = new Map<number, Promise<void>>();
   readonly #makingTables = new Map<number, Promise<Table>>();
 
-  constructor(
-    parts: ImageParts,
-    mapping: Mapping,
-    refcounts: Refcounts,
-    committer: Committer,
-  ) {
+  constructor(parts: ImageParts, mapping: Mapping, refcounts: Refcounts, committer: Committer) {
     this.#parts = parts;
     this.#mapping = mapping;
     this.#refcounts = refcounts;
@@ -92,7 +87,10 @@ export class Writer {
     table.pins++;
     try {
       if (isInPlace(table, index)) {
-        const count = Math.min(buffer.length, inPlaceRun(table, index, clusters, clusterBytes) - within);
+        const count = Math.min(
+          buffer.length,
+          inPlaceRun(table, index, clusters, clusterBytes) - within,
+        );
         const place = offsetIn(table.entries, index) + within;
         await this.#parts.host.write(buffer.subarray(0, count), place);
         return count;
@@ -117,16 +115,7 @@ export class Writer {
     const index = Math.floor((offset % l2Bytes) / clusterBytes);
     const first = Math.floor(offset / clusterBytes);
     const hasPlace = isOwnZero(table, index);
-    let count = 1;
-    while (
-      !hasPlace &&
-      count < clusters &&
-      !isInPlace(table, index + count) &&
-      !isOwnZero(table, index + count) &&
-      !this.#allocating.has(first + count)
-    ) {
-      count++;
-    }
+    const count = hasPlace ? 1 : this.#elsewhereRun(table, index, clusters, first);
     let over: () => void = () => undefined;
     const done = new Promise<void>((resolve) => {
       over = resolve;
@@ -148,6 +137,20 @@ export class Writer {
     }
   }
 
+  /** How many clusters from the entry on need another place and are not being given one. */
+  #elsewhereRun(table: Table, index: number, max: number, first: number): number {
+    let count = 1;
+    while (
+      count < max &&
+      !isInPlace(table, index + count) &&
+      !isOwnZero(table, index + count) &&
+      !this.#allocating.has(first + count)
+    ) {
+      count++;
+    }
+    return count;
+  }
+
   /** The data, and around it what the first and the last cluster had before. */
   async #fill(allocation: Allocation, data: Uint8Array, offset: number): Promise<void> {
     const { host, geometry } = this.#parts;
@@ -156,8 +159,11 @@ export class Writer {
     const from = offset - (offset % clusterBytes);
     const end = offset + data.length;
     const to = Math.ceil(end / clusterBytes) * clusterBytes;
-    const place = (at: number) => run.first * clusterBytes + at - from;
-    const writes: MaybePromise<void>[] = [];
+    const writes: Promise<void>[] = [];
+    const write = (bytes: Uint8Array, at: number) => {
+      const written = host.write(bytes, run.first * clusterBytes + at - from);
+      if (written !== undefined) writes.push(written);
+    };
     try {
       for (const [start, length] of [
         [from, offset - from],
@@ -167,10 +173,10 @@ export class Writer {
         if (length === 0 || (isZero && run.virgin)) continue;
         const around = new Uint8Array(length);
         if (!isZero) await this.#mapping.read(around, start);
-        writes.push(host.write(around, place(start)));
+        write(around, start);
       }
-      writes.push(host.write(data, place(offset)));
-      await allOf(writes.filter((write) => write !== undefined));
+      write(data, offset);
+      if (writes.length > 0) await allOf(writes);
     } catch (error) {
       await Promise.allSettled(writes);
       if (!reused) await this.#refcounts.release(run.first, run.count);
@@ -227,8 +233,7 @@ export class Writer {
     const { first } = await this.#refcounts.allocate(1);
     let bytes: Uint8Array;
     try {
-      bytes =
-        shared === 0 ? new Uint8Array(clusterBytes) : (await l2.load(shared)).bytes.slice();
+      bytes = shared === 0 ? new Uint8Array(clusterBytes) : (await l2.load(shared)).bytes.slice();
     } catch (error) {
       await this.#refcounts.release(first, 1);
       throw error;
