@@ -87,7 +87,7 @@ export async function readSnapshots(
 function parse(entry: Uint8Array, diskSize: number): Snapshot {
   const view = Entry.view(entry);
   const { extraDataLength, idLength, nameLength } = view;
-  const extra = ExtraData.view(entry, Entry.size);
+  const extra = extraDataLength >= ExtraData.size ? ExtraData.view(entry, Entry.size) : undefined;
   const id = Entry.size + extraDataLength;
   const text = (from: number, length: number) =>
     Buffer.from(entry.buffer, entry.byteOffset + from, length).toString("utf8");
@@ -95,10 +95,10 @@ function parse(entry: Uint8Array, diskSize: number): Snapshot {
     id: text(id, idLength),
     name: text(id + idLength, nameLength),
     timeMs: view.seconds * 1000 + Math.floor(view.nanoseconds / 1_000_000),
-    size: extraDataLength >= ExtraData.size ? extra.diskSize : diskSize,
+    size: extra?.diskSize ?? diskSize,
     l1Offset: view.l1TableOffset,
     l1Length: view.l1Size,
-    vmStateBytes: extraDataLength >= 8 ? extra.vmStateSize : view.vmStateSize,
+    vmStateBytes: extra?.vmStateSize ?? view.vmStateSize,
     entry,
   };
 }
