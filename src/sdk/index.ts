@@ -68,3 +68,9 @@ export { type FolderStateStore, folderStateStore } from "./storage/folder-state-
 export { cartridgeFolder, libraryFolder } from "./storage/library-folder.ts";
 export { type MemoryStore, memoryStore, type MemoryStoreOptions } from "./storage/memory-store.ts";
 export { nullStore } from "./storage/null-store.ts";
+export { createQcow2, type CreateQcow2Options } from "./storage/qcow2/create.ts";
+export type { BackingName } from "./storage/qcow2/header.ts";
+export type { ImageHost } from "./storage/qcow2/host-file.ts";
+export { openQcow2, type OpenQcow2Options } from "./storage/qcow2/open-image.ts";
+export { createQcow2File, type Qcow2FileOptions, qcow2Store } from "./storage/qcow2/qcow2-file.ts";
+export type { Qcow2Store, SnapshotInfo } from "./storage/qcow2/qcow2-store.ts";

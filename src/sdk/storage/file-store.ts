@@ -11,7 +11,7 @@ import { sizeOfFile } from "./file-size.ts";
 import { FileSpace } from "./file-space.ts";
 import { OpenFile } from "./open-file.ts";
 import { openPath } from "./open-path.ts";
-import { beyondEnd, cutShort, readOnlyStore } from "./system-error.ts";
+import { beyondEnd, cutShort, readOnlyStore, systemError } from "./system-error.ts";
 
 export interface FileStoreOptions {
   /** Opens the file for reading only. */
@@ -139,6 +139,18 @@ export class FileStore implements BlockStore {
       this.onResize?.();
     }
     return size;
+  }
+
+  /** Makes the file longer, by zeros without space, or shorter. */
+  resize(sizeBytes: number): void {
+    this.#file.checkOpen();
+    if (this.readOnly) throw readOnlyStore(this.name, 0, sizeBytes, "resize");
+    try {
+      fs.ftruncateSync(this.#file.fd, sizeBytes);
+    } catch (error) {
+      throw systemError(error, `resizing ${this.name} to ${sizeBytes} bytes`);
+    }
+    this.refreshSize();
   }
 
   read(buffer: Uint8Array, offset: number): void | Promise<void> {
