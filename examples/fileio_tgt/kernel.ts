@@ -136,7 +136,17 @@ export class KernelTarget {
 
   #every(seconds: number, action: () => Promise<void>): void {
     if (seconds === 0) return;
-    const act = () => void action().catch((error: unknown) => this.#tell((error as Error).message));
+    let isUnderWay = false;
+    const act = () => {
+      // What waits for commands may take longer than that.
+      if (isUnderWay) return;
+      isUnderWay = true;
+      void action()
+        .catch((error: unknown) => this.#tell((error as Error).message))
+        .finally(() => {
+          isUnderWay = false;
+        });
+    };
     this.#timers.push(setInterval(act, seconds * 1000).unref());
   }
 

@@ -98,7 +98,7 @@ verify() {
 case_commands() {
   serve --export scst_local disk1 "$(file a)" || return 1
   sg_inq "$DISK" | grep -q "SCST" && sg_vpd -p di "$DISK" >/dev/null && sg_vpd -p bl "$DISK" >/dev/null &&
-    sg_readcap --16 "$DISK" | grep -q "last LBA=131071" && sg_modes -a "$DISK" >/dev/null || return 1
+    sg_readcap --16 "$DISK" | grep -q "Last LBA=131071" && sg_modes -a "$DISK" >/dev/null || return 1
   sg_persist --out --register --param-sark=abc "$DISK" >/dev/null &&
     sg_persist --out --reserve --param-rk=abc --prout-type=1 "$DISK" >/dev/null &&
     sg_persist --in --read-reservation "$DISK" | grep -q "Key=0xabc" &&

@@ -56,6 +56,12 @@ interface Ioctl {
   ): void;
 }
 
+/**
+ * Calls on the thread pool go one after the other: each may wait for commands to end, whose files
+ * are read and written by threads of that same pool.
+ */
+let lastAside: Promise<unknown> = Promise.resolve();
+
 class OpenDeviceFile implements DeviceFile {
   readonly path: string;
   readonly fd: number;
@@ -86,6 +92,12 @@ class OpenDeviceFile implements DeviceFile {
   }
 
   ioctlAside(request: number, argument: number): Promise<number> {
+    const turn = lastAside.then(() => this.#callAside(request, argument));
+    lastAside = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #callAside(request: number, argument: number): Promise<number> {
     if (this.#closed) return Promise.resolve(-ERRNO.EBADF);
     this.#aside++;
     return new Promise((resolve, reject) => {
