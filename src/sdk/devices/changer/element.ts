@@ -59,7 +59,8 @@ export function elementsOf({ picker, storage, importExport, drives }: ElementLay
     ...range(DATA_TRANSFER, drives),
   ].sort((a, b) => a.address - b.address);
   for (const [index, { address }] of all.entries()) {
-    if (all[index + 1]?.address === address) throw wrong(`element address ${address} is given twice`);
+    if (all[index + 1]?.address === address)
+      throw wrong(`element address ${address} is given twice`);
   }
   return all;
 }

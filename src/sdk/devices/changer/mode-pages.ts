@@ -60,7 +60,7 @@ export function modeSelect10(unit: ChangerUnit, command: ScsiCommand): Outcome {
 
 function select(unit: ChangerUnit, list: Uint8Array, start: number, descriptors: number): Outcome {
   if (descriptors !== 0) return invalidFieldInParameterList(start - 1);
-  for (let at = start; at < list.length; ) {
+  for (let at = start; at < list.length;) {
     if (at + ModePageHeader.size > list.length) return LIST_LENGTH;
     const { pageCode, pageLength } = ModePageHeader.view(list, at);
     const page = MODE_PAGES.find(({ code }) => code === pageCode);
