@@ -20,6 +20,7 @@ function codeBlocks(file: string): string[] {
 const DOCUMENTS: readonly (readonly [file: string, outputs: readonly string[]])[] = [
   ["README.md", ["block 42\n", ""]],
   ["docs/alua.md", [""]],
+  ["docs/kernel.md", [""]],
   [
     "docs/observability.md",
     [

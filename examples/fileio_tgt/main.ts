@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { UsageError } from "scst-user";
 
 import { serveMetrics } from "./metrics.ts";
+import { KernelTarget } from "./kernel.ts";
 import { type Options, parseOptions, type Request } from "./options.ts";
 import { showRates } from "./rates.ts";
 import { FileioTarget } from "./target.ts";
@@ -11,6 +12,11 @@ import { USAGE } from "./usage.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+
+const NO_METRICS = "--metrics: they are those of --iscsi and --nbd";
+
+const KERNEL_ADVICE =
+  "this was for the kernel's SCST; --iscsi serves by iSCSI, --nbd by NBD, without a kernel module";
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -37,27 +43,26 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 async function run(options: Options): Promise<number> {
-  if (options.iscsi === undefined && options.nbd === undefined) {
-    tell("serving SCST in the kernel (/dev/scst_user) comes with a later version");
-    tell("use --iscsi to serve by iSCSI on 127.0.0.1:3260, or --iscsi HOST:PORT");
-    tell("use --nbd to serve by NBD on 127.0.0.1:10809, --nbd HOST:PORT or --nbd unix:PATH");
-    return EXIT_USAGE;
-  }
   for (const note of options.notes) tell(note);
-  let target: FileioTarget;
+  const { kernel } = options;
+  let target: FileioTarget | KernelTarget;
   try {
-    target = new FileioTarget(options, tell);
+    target =
+      kernel === undefined
+        ? new FileioTarget(options, tell)
+        : new KernelTarget(options, kernel, tell);
   } catch (error) {
     tell(messageOf(error));
     return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
   }
   // Before anybody can know of us: by default Node opens its debugger on SIGUSR1.
-  process.on("SIGUSR1", () => refresh(target));
+  process.on("SIGUSR1", () => void refresh(target));
   process.on("SIGUSR2", () => show(target));
   const ended = signalled();
   try {
     const lines = await target.start();
     if (options.metrics !== undefined) {
+      if (target instanceof KernelTarget) throw new UsageError("OPTION", NO_METRICS);
       lines.push(`metrics  ${await serveMetrics(target.core, options.metrics)}`);
     }
     process.stdout.write(`${lines.join("\n")}\nready\n`);
@@ -66,13 +71,14 @@ async function run(options: Options): Promise<number> {
     stopRates();
   } catch (error) {
     tell(messageOf(error));
+    if (kernel !== undefined) tell(KERNEL_ADVICE);
     await target.stop().catch(() => undefined);
     return EXIT_FAILED;
   }
   return await stop(target);
 }
 
-async function stop(target: FileioTarget): Promise<number> {
+async function stop(target: FileioTarget | KernelTarget): Promise<number> {
   try {
     await target.stop();
     return 0;
@@ -82,17 +88,21 @@ async function stop(target: FileioTarget): Promise<number> {
   }
 }
 
-function refresh(target: FileioTarget): void {
+async function refresh(target: FileioTarget | KernelTarget): Promise<void> {
   try {
-    target.refreshCapacity();
+    await target.refreshCapacity();
   } catch (error) {
     tell(messageOf(error));
   }
 }
 
 /** Everything there is to know, for people and for jq. */
-function show(target: FileioTarget): void {
-  process.stderr.write(`${JSON.stringify(target.core.snapshot(), null, 2)}\n`);
+function show(target: FileioTarget | KernelTarget): void {
+  const known =
+    target instanceof FileioTarget
+      ? target.core.snapshot()
+      : target.devices.map(({ name, statistics }) => ({ name, ...statistics }));
+  process.stderr.write(`${JSON.stringify(known, null, 2)}\n`);
 }
 
 /** When it is time to end: the first SIGINT or SIGTERM. The second one ends at once. */

@@ -10,6 +10,7 @@ import {
   type GivenSettings,
   IDENTITY_OPTIONS,
 } from "./device-settings.ts";
+import { type KernelOptions, kernelOptionsOf } from "./kernel-options.ts";
 import { type NbdOptions, nbdOptionsOf } from "./nbd-options.ts";
 import { type Address, DEFAULT_ADDRESS, ADDRESS, PROGRAM_RULES } from "./program-rules.ts";
 import { deviceName, wholeNumber, wrong } from "./rules.ts";
@@ -22,7 +23,9 @@ export interface Options {
   readonly resizeSeconds: number;
   /** Where reservations are kept that shall survive a restart. */
   readonly stateFolder: string | undefined;
-  /** Where to listen; undefined for the kernel's SCST. */
+  /** How to serve the kernel's SCST; undefined where iSCSI or NBD is asked for. */
+  readonly kernel: KernelOptions | undefined;
+  /** Where to listen; undefined for not at all. */
   readonly iscsi: Address | undefined;
   /** Where Prometheus finds the metrics. */
   readonly metrics: Address | undefined;
@@ -78,6 +81,8 @@ const SPECS = {
   state_dir: text(),
   config: text(),
   iscsi: text(),
+  kernel: yes(),
+  export: text(),
   metrics: text(),
   chap: texts(),
   "mutual-chap": text(),
@@ -104,6 +109,17 @@ const SPECS = {
 
 type Name = keyof typeof SPECS;
 
+/** Of those, the ones that have an effect with the kernel's SCST. */
+const WITH_KERNEL: readonly Name[] = [
+  "threads",
+  "unreg_before_close",
+  "sgv_single_cache",
+  "sgv_purge_interval",
+  "sgv_disable_clustered_pool",
+  "prealloc_buffers",
+  "prealloc_buffer_size",
+];
+
 /** Options of SCST's program that change nothing here: the lowest and highest value, and why. */
 const WITHOUT_EFFECT: Partial<Record<Name, readonly [min: number, max: number, why: string]>> = {
   threads: [1, 1024, "one thread serves all devices"],
@@ -125,20 +141,34 @@ export function parseOptions(words: readonly string[]): Request {
   if (values.help === true) return { kind: "help" };
   if (values.version === true) return { kind: "version" };
   const config = values.config === undefined ? undefined : readConfig(values.config);
+  const iscsi = given(values, "iscsi") ?? config?.program.iscsi;
+  const nbd = nbdOptionsOf(values);
+  const kernel = kernelOf(values, iscsi !== undefined || nbd !== undefined);
   const options: Options = {
     vdiskId: given(values, "vdisk_id") ?? config?.program.vdisk_id ?? 0,
     flushSeconds: given(values, "flush") ?? config?.program.flush ?? 0,
     resizeSeconds: given(values, "resize_poll") ?? config?.program.resize_poll ?? 0,
     stateFolder: given(values, "state_dir") ?? config?.program.state_dir,
-    iscsi: given(values, "iscsi") ?? config?.program.iscsi,
+    kernel,
+    iscsi,
     metrics: given(values, "metrics") ?? config?.program.metrics,
     chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
     discoveryChap: { users: values["discovery-chap"] ?? [], mutual: undefined },
-    nbd: nbdOptionsOf(values),
+    nbd,
     devices: devicesOf(positionals, givenSettings(values), config),
-    notes: notesOn(values),
+    notes: notesOn(values, kernel !== undefined),
   };
   return { kind: "run", options };
+}
+
+/** The kernel's SCST, unless another way to reach the disks is asked for. */
+function kernelOf(values: Values, otherwise: boolean): KernelOptions | undefined {
+  const said = (["kernel", "export"] as const).find((name) => values[name] !== undefined);
+  if (otherwise) {
+    if (said === undefined) return undefined;
+    throw wrong(`--${said}: it can't be with --iscsi or --nbd`);
+  }
+  return kernelOptionsOf(values);
 }
 
 type Values = ReturnType<typeof split>["values"];
@@ -270,8 +300,9 @@ function checkDevices(devices: DeviceSettings[]): DeviceSettings[] {
   return devices;
 }
 
-function notesOn(values: Values): string[] {
-  const names = Object.keys(WITHOUT_EFFECT) as Name[];
+function notesOn(values: Values, isKernel: boolean): string[] {
+  const all = Object.keys(WITHOUT_EFFECT) as Name[];
+  const names = isKernel ? all.filter((name) => !WITH_KERNEL.includes(name)) : all;
   return names.flatMap((name) => {
     const value = values[name];
     const [min, max, why] = WITHOUT_EFFECT[name] as readonly [number, number, string];

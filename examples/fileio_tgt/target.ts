@@ -67,7 +67,7 @@ export class FileioTarget {
     const { devices, iscsi, flushSeconds, resizeSeconds } = this.#options;
     for (const settings of devices) await this.#add(settings);
     this.#every(flushSeconds, () => {
-      for (const device of this.#devices) device.flushCache();
+      for (const device of this.#devices) void this.#flush(device);
     });
     this.#every(resizeSeconds, () => this.refreshCapacity());
     const lines = iscsi === undefined ? [] : await this.#startIscsi(iscsi);
@@ -87,6 +87,14 @@ export class FileioTarget {
     return devices.map(({ name, path }, lun) => {
       return `${name}  ${path}  iscsi://${portal}/${iqn}/${lun}`;
     });
+  }
+
+  async #flush(device: RegisteredDevice): Promise<void> {
+    try {
+      await device.flushCache();
+    } catch (error) {
+      this.#tell(`${device.name}: ${(error as Error).message}`);
+    }
   }
 
   /** The files may have grown: looks. The disks tell their initiators of another size. */

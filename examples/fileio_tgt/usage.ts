@@ -36,6 +36,14 @@ How the program runs:
       --resize_poll=SECONDS look every so often how large the files are (0: on SIGUSR1 only)
       --state_dir=FOLDER   keep there what hosts have saved: reservations (APTPL), mode pages
       --config=FILE        devices and options from a file in JSON
+      --kernel             serve the kernel's SCST by /dev/scst_user, as without --iscsi and --nbd
+      --export=DRIVER[/TARGET[:LUN]]  there, make each disk a LUN of a target: scst_local, iscsi ...
+  -e, --threads=COUNT      there, so many threads a disk (1)
+  -R, --prealloc_buffers=COUNT   there, keep so many buffers ready,
+  -Z, --prealloc_buffer_size=KB  each of this size
+  -S, --sgv_single_cache=PAGES   -P, --sgv_purge_interval=SECONDS
+  -D, --sgv_disable_clustered_pool   -u, --unreg_before_close
+                           there, as with SCST's program
       --iscsi[=HOST:PORT]  serve by iSCSI, without a kernel module (127.0.0.1:3260)
       --chap=USER:FILE     initiators log in as USER with the secret in FILE; may be repeated
       --mutual-chap=USER:FILE     the target proves that it is USER to those that ask
@@ -52,8 +60,6 @@ How the program runs:
   -h, --help               print this
 
 For command lines written for SCST's own fileio_tgt these are accepted, without effect:
-  -e, --threads=COUNT   -l, --non_blocking   -M, --multi_cmd=0|1   -u, --unreg_before_close
-  -s, --sgv_shared   -S, --sgv_single_cache=SIZE   -P, --sgv_purge_interval=SECONDS
-  -D, --sgv_disable_clustered_pool   -R, --prealloc_buffers=COUNT
-  -Z, --prealloc_buffer_size=KB   -d, --debug=LEVEL
+  -l, --non_blocking   -M, --multi_cmd=0|1   -s, --sgv_shared   -d, --debug=LEVEL
+and, with --iscsi or --nbd, those that are about the kernel's SCST.
 `;

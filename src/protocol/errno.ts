@@ -22,6 +22,7 @@ export const ERRNO = {
   ENOSPC: 28,
   EROFS: 30,
   EPIPE: 32,
+  ENOSYS: 38,
   EOPNOTSUPP: 95,
   EOVERFLOW: 75,
   ETIMEDOUT: 110,

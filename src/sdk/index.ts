@@ -1,5 +1,20 @@
 export type { Channel } from "./channel/channel.ts";
+export type { InterfaceVersion } from "./channel/interface-version.ts";
+export { kernelChannel, type KernelChannelOptions } from "./channel/kernel.ts";
+export {
+  exportCommands,
+  exportFromKernel,
+  exportPlace,
+  type ExportPlace,
+  type KernelExport,
+} from "./channel/kernel-export.ts";
 export { loopbackChannel } from "./channel/loopback.ts";
+export type { HandlerContext, HandlerFactory } from "./threads/device-thread-messages.ts";
+export {
+  registerThreadedDevice,
+  type ThreadedDevice,
+  type ThreadsOptions,
+} from "./threads/register-threads.ts";
 export type { DeviceStatistics, Report } from "./device/device-loop.ts";
 export {
   type BufferPoolOptions,

@@ -39,7 +39,7 @@ export class MortalDisk {
     const life = { over: false };
     this.#die = () => {
       life.over = true;
-      channel.close();
+      void channel.close();
     };
     return registerDevice(channel, this.name, this.#slow(disk(this.store), life));
   }

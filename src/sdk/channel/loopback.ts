@@ -15,7 +15,7 @@ export function loopbackChannel(core: Core, arena = new Arena(new LoopbackSource
 
 class LoopbackChannel implements Channel {
   readonly name = "loopback";
-  readonly version = LOOPBACK_VERSION;
+  readonly versions = [{ text: LOOPBACK_VERSION, source: "this package" }];
   readonly arena: Arena;
   readonly #device: UserDevice;
   #readable: () => void = () => undefined;
@@ -26,6 +26,10 @@ class LoopbackChannel implements Channel {
   }
 
   ioctl(request: number, argument: number): number {
+    return this.#device.ioctl(request, argument);
+  }
+
+  ioctlAside(request: number, argument: number): number {
     return this.#device.ioctl(request, argument);
   }
 

@@ -1,3 +1,4 @@
+import { ERRNO, errnoName } from "../../protocol/errno.ts";
 import { UsageError } from "../../protocol/errors.ts";
 import { SENSE, type SenseCondition } from "../../protocol/scsi/index.ts";
 import { encodeDescriptorSense, encodeFixedSense } from "../../protocol/scsi/index.ts";
@@ -26,6 +27,7 @@ import { outcomeOfError } from "../error-to-outcome.ts";
 import type { DeviceHandler } from "../handler.ts";
 import type { Block } from "../memory/arena.ts";
 import {
+  busy,
   checkCondition,
   isOutcome,
   type Outcome,
@@ -62,18 +64,25 @@ export class DeviceLoop implements CommandHost {
   readonly #report: Report;
   readonly #mailbox: Mailbox;
   readonly #events: DeviceEvents;
-  readonly #sessions = new Sessions();
+  readonly #sessions: Sessions;
   readonly #slots: SlotCommand[] = [];
   /** Commands that the handler has not finished yet: only those that wait for something. */
   readonly #waiting = new Set<SlotCommand>();
   #pumping = false;
   #again = false;
   #scheduled = false;
+  #draining = false;
   #closed = false;
-  #whenIdle: (() => void) | undefined;
+  #whenIdle: (() => void)[] = [];
   readonly statistics = { commands: 0, readBytes: 0, writtenBytes: 0 };
 
-  constructor(channel: Channel, handler: DeviceHandler, report: Report) {
+  constructor(
+    channel: Channel,
+    handler: DeviceHandler,
+    report: Report,
+    sessions: Sessions = new Sessions(),
+  ) {
+    this.#sessions = sessions;
     this.#channel = channel;
     this.#handler = handler;
     this.#report = report;
@@ -94,7 +103,10 @@ export class DeviceLoop implements CommandHost {
         this.#drain();
       } while (this.#again);
     } catch (error) {
-      this.#report("CHANNEL", "the channel to the core failed", error);
+      this.#report("CHANNEL", "the channel to the core failed; the device is closed", error);
+      // Initiators hear of it at once, instead of waiting for a device that is deaf.
+      this.#closed = true;
+      void this.#channel.close();
     } finally {
       this.#pumping = false;
     }
@@ -118,11 +130,16 @@ export class DeviceLoop implements CommandHost {
     }
   }
 
-  readonly #rejected = (handle: number, errno: number): void => {
-    this.#report(
-      "REPLY_REJECTED",
-      `the core refused the reply to command ${handle}: errno ${errno}`,
-    );
+  readonly #rejected = (reply: ReplyView, errno: number): void => {
+    const { cmdH, subcode } = reply;
+    const code = errnoName(errno);
+    this.#report("REPLY_REJECTED", `the core refused the reply to command ${cmdH}: ${code}`);
+    // It has given up waiting for the answer: there is no such session.
+    if (subcode === SCST_USER_ATTACH_SESS) this.#events.attachFailed(cmdH);
+    // A command that is gone takes no buffer with it.
+    if (subcode === SCST_USER_EXEC && errno === ERRNO.ESRCH && reply.execReply.pbuf !== 0) {
+      this.#channel.arena.release(reply.execReply.pbuf);
+    }
   };
 
   #dispatch(view: GetCmdView): void {
@@ -166,7 +183,7 @@ export class DeviceLoop implements CommandHost {
     let outcome: Outcome | Promise<Outcome>;
     try {
       if (!this.#fillIn(command, view)) return;
-      outcome = this.#handler.exec(command);
+      outcome = this.#draining ? busy : this.#handler.exec(command);
     } catch (error) {
       outcome = this.#failed(error, command);
     }
@@ -257,7 +274,7 @@ export class DeviceLoop implements CommandHost {
 
   /** Replies that were made outside of a pump go together at the end of this turn. */
   #schedule(): void {
-    if (this.#waiting.size === 0) this.#whenIdle?.();
+    if (this.#waiting.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
     if (this.#scheduled || this.#pumping) return;
     this.#scheduled = true;
     queueMicrotask(this.#scheduledPump);
@@ -363,6 +380,7 @@ export class DeviceLoop implements CommandHost {
       view.parseCmd,
       this.#sessions,
       (outcome, command) => {
+        if (this.#closed) return;
         const reply = this.#nextReply();
         reply.cmdH = cmdH;
         reply.subcode = SCST_USER_PARSE;
@@ -414,6 +432,7 @@ export class DeviceLoop implements CommandHost {
 
   /** Answers an event. */
   replyResult(handle: number, subcode: number, result: number): void {
+    if (this.#closed) return;
     this.#replyResult(handle, subcode, result);
     this.#schedule();
   }
@@ -440,11 +459,20 @@ export class DeviceLoop implements CommandHost {
   idle(): Promise<void> {
     if (this.#waiting.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#whenIdle = () => {
-        this.#whenIdle = undefined;
-        resolve();
-      };
+      this.#whenIdle.push(resolve);
     });
+  }
+
+  /** New commands get BUSY; resolves when those that the handler has are answered. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.idle();
+    this.pump();
+  }
+
+  /** Nothing is asked of the core any more, not even to take replies. */
+  abandon(): void {
+    this.#closed = true;
   }
 
   /** No more commands are taken; replies that wait are given. */

@@ -31,6 +31,8 @@ export class DeviceEvents {
   readonly #sessions: Sessions;
   readonly #host: EventHost;
   readonly #report: Report;
+  /** Sessions that are attached, by the handle that ATTACH_SESS came with. */
+  readonly #attached = new Map<number, DeviceSession>();
 
   constructor(handler: DeviceHandler, sessions: Sessions, host: EventHost, report: Report) {
     this.#handler = handler;
@@ -44,11 +46,12 @@ export class DeviceEvents {
     switch (subcode) {
       case SCST_USER_ATTACH_SESS: {
         const session = this.#sessions.add(view.sess);
+        this.#attached.set(cmdH, session);
         this.#answer(cmdH, subcode, -ERRNO.EACCES, () => this.#attach(session));
         break;
       }
       case SCST_USER_DETACH_SESS: {
-        const session = this.#sessions.remove(view.sess.sessH);
+        const session = this.#forget(view.sess.sessH);
         this.#answer(cmdH, subcode, 0, () => {
           if (session !== undefined) this.#handler.detachSession?.(session);
         });
@@ -71,10 +74,22 @@ export class DeviceEvents {
     }
   }
 
+  /** The core did not take the answer to ATTACH_SESS: for it, and so for us, there is none. */
+  attachFailed(handle: number): void {
+    const session = this.#attached.get(handle);
+    if (session === undefined) return;
+    this.#forget(session.handle);
+    try {
+      this.#handler.detachSession?.(session);
+    } catch (error) {
+      this.#report("HANDLER", "the handler's detachSession failed", error);
+    }
+  }
+
   /** A session that the handler refuses is forgotten. */
   #attach(session: DeviceSession): MaybePromise<void> | undefined {
     const refused = (error: unknown): never => {
-      this.#sessions.remove(session.handle);
+      this.#forget(session.handle);
       throw error;
     };
     try {
@@ -82,6 +97,13 @@ export class DeviceEvents {
     } catch (error) {
       return refused(error);
     }
+  }
+
+  #forget(handle: bigint): DeviceSession | undefined {
+    for (const [key, { handle: other }] of this.#attached) {
+      if (other === handle) this.#attached.delete(key);
+    }
+    return this.#sessions.remove(handle);
   }
 
   freed(view: GetCmdView["onFreeCmd"]): void {

@@ -13,6 +13,9 @@ import type { Channel } from "../channel/channel.ts";
 import type { CopyExtent } from "../handler.ts";
 import { WRITE_SAME_RANGES_MAX, type WriteSameRange } from "../outcome.ts";
 
+/** In place of the count of replies: the call failed before it did anything. */
+const UNTOUCHED = -1;
+
 export type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
 export type ReplyView = ReturnType<typeof ScstUserReplyCmd.view>;
 
@@ -124,29 +127,37 @@ export class Mailbox {
   /**
    * Gives the waiting replies and gets up to `room` subcommands into `gets`.
    *
-   * @param rejected told of each reply that the core did not take, by handle and errno
+   * @param rejected told of each reply that the core did not take, and the errno
    * @returns how many subcommands there are
+   * @throws SystemError the core gave none because of an error, and will give none
    */
-  exchange(room: number, rejected: (handle: number, errno: number) => void): number {
+  exchange(room: number, rejected: (reply: ReplyView, errno: number) => void): number {
     const multi = this.#multi;
     let first = 0;
     for (;;) {
       multi.preplies = this.#repliesAddress + first * ScstUserReplyCmd.size;
       multi.repliesCnt = this.replyCount - first;
-      multi.repliesDone = 0;
+      multi.repliesDone = UNTOUCHED;
       multi.cmdsCnt = room;
       const result = this.#channel.ioctl(SCST_USER_REPLY_AND_GET_MULTI, this.#multiAddress);
-      const taken = first + multi.repliesDone;
-      if (result >= 0 || taken >= this.replyCount) {
+      const done = multi.repliesDone;
+      const taken = first + done;
+      if (result >= 0 || done === UNTOUCHED || taken >= this.replyCount) {
         this.replyCount = 0;
         this.#releaseLists();
-        if (result < 0 && result !== -ERRNO.EAGAIN && result !== -ERRNO.EINTR) this.#fail(result);
-        return result < 0 ? 0 : multi.cmdsCnt;
+        const count = done === UNTOUCHED ? 0 : multi.cmdsCnt;
+        // With an error there can be some that came before it.
+        if (result < 0 && count === 0) this.#expectNothing(result);
+        return count;
       }
       // The core stops at the first reply that is wrong: the others go without it.
-      rejected((this.#replies[taken] as ReplyView).cmdH, -result);
+      rejected(this.#replies[taken] as ReplyView, -result);
       first = taken + 1;
     }
+  }
+
+  #expectNothing(result: number): void {
+    if (result !== -ERRNO.EAGAIN && result !== -ERRNO.EINTR) this.#fail(result);
   }
 
   #fail(result: number): never {

@@ -9,6 +9,13 @@ import type { Sessions } from "./sessions.ts";
 
 type ParseView = GetCmdView["parseCmd"];
 
+const COMPARE_AND_WRITE = 0x89;
+
+type Lengths = Pick<
+  ParseCommand,
+  "dataDirection" | "dataLength" | "bufferLength" | "outBufferLength"
+>;
+
 /** A command at `parse`, with the core's guess, until it is written into the reply. */
 class GuessedCommand implements ParseCommand {
   readonly cdb: Uint8Array;
@@ -23,6 +30,7 @@ class GuessedCommand implements ParseCommand {
   readonly timeoutSeconds: number;
   readonly expected: ParseCommand["expected"];
   readonly session: DeviceSession;
+  readonly #proposed: Lengths | undefined;
 
   constructor(view: ParseView, session: DeviceSession) {
     this.cdb = view.cdb.slice();
@@ -44,9 +52,27 @@ class GuessedCommand implements ParseCommand {
             outLength: view.expectedOutTransferLen,
           };
     this.session = session;
+    if (this.cdb[0] === COMPARE_AND_WRITE && view.dataDirection !== SCST_DATA_UNKNOWN) {
+      const { dataDirection, dataLen: dataLength, bufflen: bufferLength } = view;
+      this.#proposed = {
+        dataDirection,
+        dataLength,
+        bufferLength,
+        outBufferLength: view.outBufflen,
+      };
+    }
+  }
+
+  /**
+   * SCST splits a COMPARE AND WRITE by the lengths that it has found itself: with others, the
+   * kernel's reads behind the end of its buffer.
+   */
+  #keepLengths(): void {
+    if (this.#proposed !== undefined) Object.assign(this, this.#proposed);
   }
 
   writeTo(reply: ReplyView["parseReply"]): void {
+    this.#keepLengths();
     reply.status = 0;
     reply.queueType = this.taskAttribute;
     reply.dataDirection = this.dataDirection;

@@ -1,15 +1,15 @@
 import { ERRNO, errnoName } from "../../protocol/errno.ts";
-import { SystemError } from "../../protocol/errors.ts";
+import { SystemError, UsageError } from "../../protocol/errors.ts";
 import {
   SCST_USER_DEVICE_CAPACITY_CHANGED,
   SCST_USER_FLUSH_CACHE,
   SCST_USER_REGISTER_DEVICE,
-  SCST_USER_SET_OPTIONS,
   ScstUserDevDesc,
-  ScstUserOpt,
 } from "../../protocol/scst/index.ts";
 import type { Channel } from "../channel/channel.ts";
-import type { DeviceControl, DeviceHandler } from "../handler.ts";
+import type { DeviceHandler, MaybePromise } from "../handler.ts";
+import { preallocateBuffer } from "./preallocate.ts";
+import { ask, check, deviceControl } from "./device-control.ts";
 import { DeviceLoop, type DeviceStatistics, type Report } from "./device-loop.ts";
 import { checkHandler, writeHandlerOptions } from "./options.ts";
 
@@ -51,10 +51,26 @@ export interface RegisteredDevice {
   readonly handler: DeviceHandler;
   readonly statistics: DeviceStatistics;
   /** Tells every initiator that the capacity has changed (disks). */
-  capacityChanged(): void;
-  /** Has the core give back every buffer that it keeps for reuse and that no command has. */
-  flushCache(): void;
-  /** Takes the device away from the initiators, waits for what runs, and closes the handler. */
+  capacityChanged(): Promise<void>;
+  /**
+   * Has the core give back every buffer that it keeps for reuse and that no command has. In the
+   * kernel this waits until all commands of all devices have ended.
+   */
+  flushCache(): Promise<void>;
+  /**
+   * Has the core keep `count` buffers of `lengthBytes` ready for reuse before any command asks for
+   * one (`memoryReuse` must not be `"none"`).
+   */
+  preallocateBuffers(count: number, lengthBytes: number): void;
+  /**
+   * New commands get BUSY from now on; resolves when those that the handler has are answered.
+   * Before {@link close}, which has the core fail them.
+   */
+  drain(): Promise<void>;
+  /**
+   * Takes the device away from the initiators, waits for what runs, and closes the handler.
+   * Resolves when the name can be registered again.
+   */
   close(): Promise<void>;
 }
 
@@ -63,7 +79,7 @@ export interface RegisteredDevice {
  *
  * @param name 1 to 48 characters, without "." and "/"
  * @throws UsageError what is wrong with the handler
- * @throws SystemError what the core answered
+ * @throws SystemError what the core answered; the channel is still open, for another try
  */
 export async function registerDevice(
   channel: Channel,
@@ -72,25 +88,25 @@ export async function registerDevice(
   options: RegisterOptions = {},
 ): Promise<RegisteredDevice> {
   checkHandler(name, handler);
-  register(channel, name, handler, options.bufferPool ?? {});
-  const loop = new DeviceLoop(channel, handler, options.report ?? (() => undefined));
-  channel.whenReadable(loop.pump);
-  const device = new OpenDevice(channel, name, handler, loop);
-  handler.registered?.(device);
-  return device;
+  await registerWith(channel, name, handler, options.bufferPool);
+  const report = options.report ?? (() => undefined);
+  const loop = new DeviceLoop(channel, handler, report);
+  await channel.whenReadable(loop.pump);
+  handler.registered?.(deviceControl(channel, name, handler, report));
+  return new OpenDevice(channel, name, handler, loop);
 }
 
-function register(
+/** REGISTER_DEVICE, with each version that it may want. */
+export async function registerWith(
   channel: Channel,
   name: string,
   handler: DeviceHandler,
-  pool: BufferPoolOptions,
-): void {
+  pool: BufferPoolOptions = {},
+): Promise<void> {
   const block = channel.arena.allocate(ScstUserDevDesc.size + 2 * STRING_ROOM);
   if (block === undefined) throw new SystemError("ENOMEM", ERRNO.ENOMEM, "no memory to register");
   block.bytes.fill(0);
   const view = ScstUserDevDesc.view(block.bytes);
-  view.versionStr = putString(block, ScstUserDevDesc.size, channel.version);
   view.licenseStr = putString(block, ScstUserDevDesc.size + STRING_ROOM, LICENSE);
   view.type = handler.type;
   view.blockSize = handler.blockSize;
@@ -102,7 +118,14 @@ function register(
   view.sgvPurgeInterval = pool.purgeIntervalSeconds ?? 0;
   view.sgvDisableClusteredPool = pool.clustered === false ? 1 : 0;
   writeHandlerOptions(view.opt, handler);
-  const result = channel.ioctl(SCST_USER_REGISTER_DEVICE, block.address);
+  let result = -ERRNO.EINVAL;
+  for (const { text } of channel.versions) {
+    view.versionStr = putString(block, ScstUserDevDesc.size, text);
+    // Not on this thread: another of its devices may have to answer first.
+    result = await channel.ioctlAside(SCST_USER_REGISTER_DEVICE, block.address);
+    // That is also how a version is refused.
+    if (result !== -ERRNO.EINVAL) break;
+  }
   channel.arena.release(block.address);
   if (result < 0) throw refusal(channel, name, -result);
 }
@@ -112,6 +135,7 @@ function putString(
   at: number,
   text: string,
 ): number {
+  block.bytes.fill(0, at, at + STRING_ROOM);
   block.bytes.set(Buffer.from(text, "latin1"), at);
   return block.address + at;
 }
@@ -120,6 +144,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EEXIST: "there is a device of that name already",
   ENOMEM: "there is a device or a buffer pool of that name already, or no memory",
   EINVAL: "it does not accept the block size, an option or the interface's version",
+  ENOENT: "there is no folder for persistent reservations: mkdir -p /var/lib/scst/pr",
   EPERM: "it does not accept the licence",
   EIO: "the device's saved reservations can't be read",
 };
@@ -127,18 +152,35 @@ const REASONS: Readonly<Record<string, string>> = {
 function refusal(channel: Channel, name: string, errno: number): SystemError {
   const code = errnoName(errno);
   const reason = REASONS[code];
-  const why = reason === undefined ? code : `${code}, ${reason}`;
+  const versions = errno === ERRNO.EINVAL ? `; ${versionsSent(channel)}` : "";
+  const why = reason === undefined ? code : `${code}, ${reason}${versions}`;
   return new SystemError(code, errno, `${channel.name} refused to register "${name}": ${why}`);
 }
 
-class OpenDevice implements RegisteredDevice, DeviceControl {
+function versionsSent({ versions }: Channel): string {
+  const sent = versions.map(({ text, source }) => `${text} (from ${source})`);
+  return (
+    `the versions sent were ${sent.join(", ")}; ` +
+    "the kernel's log (dmesg) tells which one it expects, for SCST_USER_VERSION"
+  );
+}
+
+/** What serves a device: a loop on this thread, or several on others. */
+export interface DeviceServer {
+  readonly statistics: DeviceStatistics;
+  drain(): Promise<void>;
+  close(): MaybePromise<void>;
+  idle(): Promise<void>;
+}
+
+export class OpenDevice implements RegisteredDevice {
   readonly #channel: Channel;
-  readonly #loop: DeviceLoop;
+  readonly #loop: DeviceServer;
   readonly name: string;
   readonly handler: DeviceHandler;
   #closing: Promise<void> | undefined;
 
-  constructor(channel: Channel, name: string, handler: DeviceHandler, loop: DeviceLoop) {
+  constructor(channel: Channel, name: string, handler: DeviceHandler, loop: DeviceServer) {
     this.#channel = channel;
     this.name = name;
     this.handler = handler;
@@ -149,32 +191,28 @@ class OpenDevice implements RegisteredDevice, DeviceControl {
     return this.#loop.statistics;
   }
 
-  capacityChanged(): void {
-    this.#ask(SCST_USER_DEVICE_CAPACITY_CHANGED, "telling a new capacity");
+  async capacityChanged(): Promise<void> {
+    await this.#ask(SCST_USER_DEVICE_CAPACITY_CHANGED, "telling a new capacity");
   }
 
-  flushCache(): void {
-    this.#ask(SCST_USER_FLUSH_CACHE, "flushing the cache of buffers");
+  async flushCache(): Promise<void> {
+    await this.#ask(SCST_USER_FLUSH_CACHE, "flushing the cache of buffers");
   }
 
-  optionsChanged(): void {
-    const { arena } = this.#channel;
-    const block = arena.allocate(ScstUserOpt.size);
-    if (block === undefined) throw new SystemError("ENOMEM", ERRNO.ENOMEM, "no memory for options");
-    try {
-      block.bytes.fill(0);
-      writeHandlerOptions(ScstUserOpt.view(block.bytes), this.handler);
-      this.#ask(SCST_USER_SET_OPTIONS, "changing options", block.address);
-    } finally {
-      arena.release(block.address);
+  #ask(request: number, what: string): MaybePromise<void> {
+    return ask(this.#channel, request, 0, `${this.name}: ${what}`);
+  }
+
+  preallocateBuffers(count: number, lengthBytes: number): void {
+    const what = `${this.name}: keeping ${count} buffers of ${lengthBytes} bytes ready`;
+    if (this.handler.options?.memoryReuse === "none") {
+      throw new UsageError("MEMORY_REUSE", `${what}: it has memoryReuse "none"`);
     }
+    for (let i = 0; i < count; i++) check(preallocateBuffer(this.#channel, lengthBytes), what);
   }
 
-  #ask(request: number, what: string, argument = 0): void {
-    const result = this.#channel.ioctl(request, argument);
-    if (result >= 0) return;
-    const code = errnoName(result);
-    throw new SystemError(code, -result, `${this.name}: ${what}: ${code}`);
+  drain(): Promise<void> {
+    return this.#loop.drain();
   }
 
   close(): Promise<void> {
@@ -183,9 +221,12 @@ class OpenDevice implements RegisteredDevice, DeviceControl {
   }
 
   async #close(): Promise<void> {
-    this.#loop.close();
-    this.#channel.close();
+    const closed = this.#loop.close();
+    if (closed instanceof Promise) await closed;
+    const gone = this.#channel.close(this.name);
     await this.#loop.idle();
     await this.handler.close?.();
+    await gone;
+    this.#channel.arena.close();
   }
 }

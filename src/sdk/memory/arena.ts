@@ -7,6 +7,8 @@ export const PAGE_SIZE = 4096;
 export interface ArenaSource {
   /** At least `length` bytes whose address is a multiple of the page size. */
   map(length: number): ArenaSegment;
+  /** Takes a segment back that nobody will touch any more. */
+  unmap?(segment: ArenaSegment): void;
 }
 
 export interface ArenaSegment {
@@ -40,7 +42,7 @@ const SEGMENT_LENGTH = 4 * 1024 * 1024;
 const ARENA_LENGTH_DEFAULT_MAX = 4 * 1024 * 1024 * 1024;
 
 /** Blocks are powers of two from a page up, so that a freed one fits the next wish. */
-function sizeOf(length: number): number {
+export function blockSizeFor(length: number): number {
   return length <= PAGE_SIZE ? PAGE_SIZE : 2 ** Math.ceil(Math.log2(length));
 }
 
@@ -70,7 +72,7 @@ export class Arena {
 
   /** A block of at least `length` bytes, or undefined where the arena is at its limit. */
   allocate(length: number): Block | undefined {
-    const size = sizeOf(length);
+    const size = blockSizeFor(length);
     return this.#free.get(size)?.pop() ?? this.#carve(size);
   }
 
@@ -84,6 +86,13 @@ export class Arena {
     const free = this.#free.get(size);
     if (free === undefined) this.#free.set(size, [block]);
     else free.push(block);
+  }
+
+  /** Gives all memory back to the source: nobody uses any of it, nor asks for more. */
+  close(): void {
+    for (const segment of this.#segments.splice(0)) this.#source.unmap?.(segment);
+    this.#blocks.clear();
+    this.#free.clear();
   }
 
   /** The block that begins at `address`. */

@@ -1,6 +1,4 @@
-import { createRequire } from "node:module";
-
-import type * as koffi from "koffi";
+import { type Koffi, loadKoffi } from "./koffi.ts";
 
 /** `preadv2` flag: read only what is in the page cache, and wait for nothing (linux/fs.h). */
 export const RWF_NOWAIT = 0x8;
@@ -72,18 +70,16 @@ export function isMapped(address: number | bigint): address is number {
 }
 
 function tryLoad(): Libc | null {
-  // The prototypes below are those of 64-bit Linux.
-  if (process.platform !== "linux") return null;
-  if (process.arch !== "x64" && process.arch !== "arm64") return null;
+  const ffi = loadKoffi();
+  if (ffi === undefined) return null;
   try {
-    const require = createRequire(import.meta.url);
-    return bind(require("koffi") as typeof koffi);
+    return bind(ffi);
   } catch {
     return null;
   }
 }
 
-function bind(ffi: typeof koffi): Libc {
+function bind(ffi: Koffi): Libc {
   // Names of the process itself: Node is linked against the C library.
   const library = ffi.load(null);
   const sync = <Name extends keyof Libc>(name: Name, result: string, parameters: string[]) =>
@@ -110,9 +106,9 @@ function bind(ffi: typeof koffi): Libc {
   };
 }
 
-type NativeFunction = ReturnType<ReturnType<typeof koffi.load>["func"]>;
+type NativeFunction = ReturnType<ReturnType<Koffi["load"]>["func"]>;
 
-function onThreadPool(ffi: typeof koffi, call: NativeFunction) {
+function onThreadPool(ffi: Koffi, call: NativeFunction) {
   return (...words: [...number[], Done]): void => {
     const done = words.pop() as Done;
     // errno is that of the call here, and nowhere later.
@@ -123,7 +119,7 @@ function onThreadPool(ffi: typeof koffi, call: NativeFunction) {
 }
 
 /** libuv's own look at a descriptor. The handle stays referenced: its end would close it. */
-function poll(ffi: typeof koffi, fd: number, readable: () => void): Poll {
+function poll(ffi: Koffi, fd: number, readable: () => void): Poll {
   const handle = ffi.node.poll(fd, { readable: true }, () => {
     try {
       readable();

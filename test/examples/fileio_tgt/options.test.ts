@@ -131,7 +131,12 @@ const REFUSED: readonly (readonly [line: string, message: string])[] = [
   ["-m some d a.img", "-m, --mem_reuse some: it must be one of all, read, write, none"],
   ["-m toString d a.img", "-m, --mem_reuse toString: it must be one of"],
   ["-I x d a.img", "-I, --vdisk_id x: it must be a whole number from 0 to 4294967295"],
-  ["-e 0 d a.img", "-e, --threads 0: it must be a whole number from 1 to 1024"],
+  ["-e 0 d a.img", "-e, --threads 0: it must be a whole number from 1 to 64"],
+  ["-e 2 -o d a.img", "--direct with -e, --threads 2: it must be served by one thread"],
+  ["-e 2 --removable d a.img", "--removable with -e, --threads 2"],
+  ["--export a/b/c d a.img", "it must be DRIVER, DRIVER/TARGET or DRIVER/TARGET:LUN"],
+  ["--kernel --iscsi d a.img", "--kernel: it can't be with --iscsi or --nbd"],
+  ["--export scst_local --nbd d a.img", "--export: it can't be with --iscsi or --nbd"],
   ["-F often d a.img", "-F, --flush often: it must be a whole number from 0 to 86400"],
   ["-M 2 d a.img", "-M, --multi_cmd 2: it must be a whole number from 0 to 1"],
   ["--iscsi=host d a.img", "--iscsi host: it must be HOST:PORT, such as 127.0.0.1:3260"],
@@ -168,20 +173,35 @@ describe("options", () => {
   test.each(REFUSED)("refused: %s", (line, message) => {
     const refusal = () => parseOptions(words(line));
     expect(refusal).toThrow(message);
-    expect(refusal).toThrow(expect.objectContaining({ code: "OPTION" }));
+    const code = line.startsWith("--export a") ? "EXPORT_PLACE" : "OPTION";
+    expect(refusal).toThrow(expect.objectContaining({ name: "UsageError", code }));
+  });
+
+  test("what is about the kernel's SCST", () => {
+    const { kernel } = run("-e 4 -u -R 16 -Z 64 -S 2 -P 5 -D --export iscsi/t:3 d a.img");
+    expect(kernel).toEqual({
+      place: "iscsi/t:3",
+      threads: 4,
+      unregister: true,
+      preallocateCount: 16,
+      preallocateBytes: 65_536,
+      bufferPool: { singlePages: 2, purgeIntervalSeconds: 5, clustered: false },
+    });
+    expect(run("--kernel d a.img").kernel).toMatchObject({ place: undefined, threads: 1 });
+    expect(run("--iscsi d a.img").kernel).toBeUndefined();
   });
 
   test.each([
-    ["-e 7 d a.img", "-e, --threads has no effect"],
+    ["--iscsi -e 7 d a.img", "-e, --threads has no effect"],
     ["-l d a.img", "-l, --non_blocking has no effect"],
     ["-M 0 d a.img", "-M, --multi_cmd has no effect"],
-    ["-u d a.img", "-u, --unreg_before_close has no effect"],
+    ["--iscsi -u d a.img", "-u, --unreg_before_close has no effect"],
     ["-s d a.img", "-s, --sgv_shared has no effect"],
-    ["-S 1 d a.img", "-S, --sgv_single_cache has no effect"],
-    ["-P 60 d a.img", "-P, --sgv_purge_interval has no effect"],
-    ["-D d a.img", "-D, --sgv_disable_clustered_pool has no effect"],
-    ["-R 16 d a.img", "-R, --prealloc_buffers has no effect"],
-    ["-Z 64 d a.img", "-Z, --prealloc_buffer_size has no effect"],
+    ["--iscsi -S 1 d a.img", "-S, --sgv_single_cache has no effect"],
+    ["--iscsi -P 60 d a.img", "-P, --sgv_purge_interval has no effect"],
+    ["--iscsi -D d a.img", "-D, --sgv_disable_clustered_pool has no effect"],
+    ["--iscsi -R 16 d a.img", "-R, --prealloc_buffers has no effect"],
+    ["--iscsi -Z 64 d a.img", "-Z, --prealloc_buffer_size has no effect"],
     ["-d 0xff d a.img", "-d, --debug has no effect"],
   ])("accepted without effect: %s", (line, note) => {
     expect(run(line).notes).toEqual([expect.stringContaining(note)]);
@@ -198,7 +218,16 @@ describe("options", () => {
 
   test("the usage names every option", () => {
     for (const short of "botrncpfmIvhelFMusSPDRZd") expect(USAGE).toContain(`-${short}, --`);
-    for (const long of ["iscsi", "nbd", "tls", "tls_certificates", "tls_verify_peer", "tls_psk"]) {
+    for (const long of [
+      "kernel",
+      "export",
+      "iscsi",
+      "nbd",
+      "tls",
+      "tls_certificates",
+      "tls_verify_peer",
+      "tls_psk",
+    ]) {
       expect(USAGE).toContain(`--${long}`);
     }
   });

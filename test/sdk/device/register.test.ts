@@ -86,12 +86,14 @@ describe("options", () => {
 
 test("capacityChanged is a unit attention to every initiator", async () => {
   const { initiator, device } = await readyDevice(handlerOf());
-  device.capacityChanged();
+  await device.capacityChanged();
   const { sense } = await initiator.execute({ cdb: [0, 0, 0, 0, 0, 0] });
   expect(senseText(sense)).toBe("6/2A/09");
 });
 
 test("capacityChanged of what has no capacity is an error", async () => {
   const { device } = await withDevice(handlerOf({ type: DEVICE_TYPE.TAPE, blockSize: 0 }));
-  expect(() => device.capacityChanged()).toThrow(expect.objectContaining({ code: "EINVAL" }));
+  await expect(device.capacityChanged()).rejects.toThrow(
+    expect.objectContaining({ code: "EINVAL" }),
+  );
 });

@@ -1,0 +1,168 @@
+/** One of the threads that serve a device: the module that they run. */
+import { parentPort, workerData } from "node:worker_threads";
+
+import type { Channel } from "../channel/channel.ts";
+import { deviceControl } from "../device/device-control.ts";
+import { DeviceLoop } from "../device/device-loop.ts";
+import { checkHandler } from "../device/options.ts";
+import type { DeviceHandler } from "../handler.ts";
+import { type DeviceFile, shareDeviceFile } from "../native/device-file.ts";
+import { MappedSource } from "../native/mapped-memory.ts";
+import { SharedArena } from "./shared-arena.ts";
+import { SharedSessions } from "./shared-sessions.ts";
+import { LEAVE_OFF, leaveOff, mustStop, type ThreadStart } from "./thread-group.ts";
+import {
+  COUNTS,
+  type Description,
+  type DeviceThreadData,
+  type FromThread,
+  type HandlerContext,
+  type HandlerFactory,
+  type ToThread,
+} from "./device-thread-messages.ts";
+
+const start = workerData as ThreadStart;
+const data = start.data as DeviceThreadData;
+const port = parentPort;
+if (port === null) process.exit(1);
+
+const send = (message: FromThread): void => port.postMessage(message);
+const told: ((message: unknown) => void)[] = [];
+const context: HandlerContext = {
+  data: data.handlerData,
+  index: start.index,
+  onTold: (callback) => told.push(callback),
+};
+const handler = await make();
+
+let file: DeviceFile | undefined;
+let loop: DeviceLoop | undefined;
+
+port.on("message", (message: ToThread | typeof LEAVE_OFF) => {
+  if (message === LEAVE_OFF) abandon();
+  else void obey(message);
+});
+if (handler !== undefined) send({ kind: "described", description: describe(handler) });
+
+/** Undefined where it can't be made, which is told. */
+async function make(): Promise<DeviceHandler | undefined> {
+  try {
+    const { makeHandler } = (await import(data.module)) as { makeHandler: HandlerFactory };
+    const made = await makeHandler(context);
+    checkHandler(data.name, made);
+    return made;
+  } catch (error) {
+    const { code = "HANDLER", errno, message } = error as NodeJS.ErrnoException;
+    send({ kind: "refused", code, errno, message });
+    return undefined;
+  }
+}
+
+/** The process ends: whatever is at the handler stays there. */
+function abandon(): never {
+  loop?.abandon();
+  file?.close();
+  leaveOff(start);
+}
+
+async function obey(message: ToThread): Promise<void> {
+  switch (message.kind) {
+    case "serve":
+      await serve(message.fd);
+      send({ kind: "serving" });
+      break;
+    case "drain":
+      await loop?.drain();
+      send({ kind: "drained" });
+      break;
+    case "close":
+      loop?.close();
+      file?.close();
+      publish();
+      send({ kind: "closed" });
+      await loop?.idle();
+      await handler?.close?.();
+      // The last thing that keeps the thread.
+      port?.close();
+      break;
+    case "told":
+      for (const callback of told) callback(message.message);
+      break;
+  }
+}
+
+async function serve(fd: number): Promise<void> {
+  if (mustStop(start) || handler === undefined) return;
+  file = shareDeviceFile(data.path, fd);
+  const arena = new SharedArena(new MappedSource(), data.arena);
+  const channel = new ThreadChannel(file, arena);
+  const report = (code: string, message: string, cause?: unknown) =>
+    send({ kind: "report", code, message, cause: describeCause(cause) });
+  loop = new DeviceLoop(channel, handler, report, new SharedSessions(data.sessions));
+  const { pump } = loop;
+  await channel.whenReadable(() => {
+    if (mustStop(start)) return;
+    pump();
+    publish();
+  });
+  handler.registered?.(deviceControl(channel, data.name, handler, report));
+}
+
+function publish(): void {
+  if (loop === undefined) return;
+  const { commands, readBytes, writtenBytes } = loop.statistics;
+  const at = start.index * COUNTS;
+  data.counts[at] = commands;
+  data.counts[at + 1] = readBytes;
+  data.counts[at + 2] = writtenBytes;
+}
+
+/** The device, as its threads have it: another one opened it, and closes it. */
+class ThreadChannel implements Channel {
+  readonly name: string;
+  readonly versions = [];
+  readonly arena: SharedArena;
+  readonly #file: DeviceFile;
+
+  constructor(deviceFile: DeviceFile, arena: SharedArena) {
+    this.name = deviceFile.path;
+    this.arena = arena;
+    this.#file = deviceFile;
+  }
+
+  ioctl(request: number, argument: number): number {
+    return this.#file.ioctl(request, argument);
+  }
+
+  ioctlAside(request: number, argument: number): Promise<number> {
+    return this.#file.ioctlAside(request, argument);
+  }
+
+  whenReadable(readable: () => void): Promise<void> {
+    return this.#file.whenReadable(readable);
+  }
+
+  close(): void {
+    this.#file.close();
+    send({ kind: "failed" });
+  }
+}
+
+function describe(served: DeviceHandler): Description {
+  const { type, blockSize, options = {} } = served;
+  return {
+    type,
+    blockSize,
+    options: {
+      ...options,
+      // What is not said depends on what the handler has.
+      onFree: options.onFree ?? ("onFree" in served ? "call" : "ignore"),
+      extendedCopyRemap: options.extendedCopyRemap ?? "extendedCopyRemap" in served,
+    },
+  };
+}
+
+/** An error that can be sent: some can't be cloned. */
+function describeCause(cause: unknown): unknown {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+}

@@ -1,0 +1,231 @@
+#!/usr/bin/env bash
+# Proves fileio_tgt on the real modules of SCST: run as root in a Linux that may be thrown away.
+#
+#   test/guest/run.sh MODULES [CASE...]     exit status: 0 all passed, 1 some failed, 2 can't run
+#
+# MODULES is a folder with scst.ko, scst_user.ko and scst_local.ko for the running kernel (not
+# needed where they are loaded); the package must be built (npm run build). See README.md here.
+set -uo pipefail
+
+cd "$(dirname "$0")/../.." || exit 2
+TARGET=/sys/kernel/scst_tgt/targets/scst_local/scst_local_tgt
+WORK=$(mktemp -d /dev/shm/scst-user-guest.XXXXXX)
+LOG=$WORK/log
+PID=
+FAILED=()
+PASSED=0
+
+skip() { echo "SKIPPED, nothing was proved: $*" >&2; exit 2; }
+
+needs() {
+  local tool
+  for tool in node fio sg_inq sg_vpd sg_readcap sg_modes sg_persist sg_reset mkfs.ext4 e2fsck; do
+    command -v "$tool" >/dev/null || skip "$tool is not installed"
+  done
+  [[ $(id -u) = 0 ]] || skip "not root"
+  [[ -f dist/examples/fileio_tgt/main.js ]] || skip "not built: npm run build"
+}
+
+load() {
+  local module
+  for module in scst scst_user scst_local; do
+    [[ -d /sys/module/$module ]] && continue
+    [[ -f $1/$module.ko ]] || skip "there is no $1/$module.ko"
+    insmod "$1/$module.ko" || skip "$module.ko could not be loaded"
+  done
+  mkdir -p /var/lib/scst/pr
+}
+
+# Serves with the arguments; waits until it is ready.
+serve() {
+  node dist/examples/fileio_tgt/main.js "$@" >"$LOG" 2>&1 &
+  PID=$!
+  for _ in $(seq 600); do
+    grep -q '^ready$' "$LOG" && { find_disks; return 0; }
+    kill -0 "$PID" 2>/dev/null || break
+    sleep 0.1
+  done
+  cat "$LOG"
+  return 1
+}
+
+find_disks() {
+  local scan
+  for scan in /sys/class/scsi_host/host*/scan; do echo "- - -" >"$scan"; done
+  for _ in $(seq 50); do
+    DISKS=()
+    local block
+    for block in /sys/bus/scsi/devices/*/block/sd*; do [[ -e $block ]] && DISKS+=("/dev/${block##*/}"); done
+    [[ ${#DISKS[@]} -gt 0 ]] && break
+    sleep 0.1
+  done
+  DISK=${DISKS[0]:-}
+  [[ -b $DISK ]]
+}
+
+forget_disks() {
+  local block
+  for block in /sys/block/sd*; do [[ -e $block/device/delete ]] && echo 1 >"$block/device/delete"; done
+  return 0
+}
+
+# Ends the program with SIGTERM: it must give 0 and leave no device behind.
+stop() {
+  forget_disks
+  kill -TERM "$PID" && wait "$PID"
+  local status=$?
+  [[ $status = 0 ]] || { echo "SIGTERM: exit status $status"; cat "$LOG"; return 1; }
+  no_devices
+}
+
+no_devices() {
+  for _ in $(seq 100); do
+    [[ -z $(ls /sys/kernel/scst_tgt/devices) ]] && return 0
+    sleep 0.1
+  done
+  echo "devices are left: $(ls /sys/kernel/scst_tgt/devices)"
+  return 1
+}
+
+file() { truncate -s "${2:-64M}" "$WORK/$1"; echo "$WORK/$1"; }
+
+verify() {
+  fio --name=v --filename="$DISK" --rw=randwrite --bs="${1:-4k}" --iodepth=8 --ioengine=libaio \
+    --direct=1 --verify=crc32c --do_verify=1 --verify_fatal=1 --size=8m --io_size=2m \
+    >"$WORK/fio" 2>&1 || { cat "$WORK/fio"; return 1; }
+}
+
+case_commands() {
+  serve --export scst_local disk1 "$(file a)" || return 1
+  sg_inq "$DISK" | grep -q "SCST" && sg_vpd -p di "$DISK" >/dev/null && sg_vpd -p bl "$DISK" >/dev/null &&
+    sg_readcap --16 "$DISK" | grep -q "last LBA=131071" && sg_modes -a "$DISK" >/dev/null || return 1
+  sg_persist --out --register --param-sark=abc "$DISK" >/dev/null &&
+    sg_persist --out --reserve --param-rk=abc --prout-type=1 "$DISK" >/dev/null &&
+    sg_persist --in --read-reservation "$DISK" | grep -q "Key=0xabc" &&
+    sg_persist --out --release --param-rk=abc --prout-type=1 "$DISK" >/dev/null &&
+    sg_persist --out --register --param-rk=abc --param-sark=0 "$DISK" >/dev/null || return 1
+  sg_reset --device "$DISK" || return 1
+  stop
+}
+
+case_filesystem() {
+  serve --export scst_local disk1 "$(file a 128M)" || return 1
+  mkfs.ext4 -q "$DISK" && mkdir -p "$WORK/mnt" && mount "$DISK" "$WORK/mnt" || return 1
+  cp -r src "$WORK/mnt" && sync && umount "$WORK/mnt" && mount "$DISK" "$WORK/mnt" || return 1
+  diff -r src "$WORK/mnt/src" || return 1
+  umount "$WORK/mnt" && e2fsck -fn "$DISK" >/dev/null || return 1
+  stop
+}
+
+case_verify() {
+  serve --export scst_local disk1 "$(file a)" || return 1
+  verify && stop
+}
+
+case_threads() {
+  serve --export scst_local -e 4 disk1 "$(file a)" || return 1
+  verify && stop
+}
+
+case_two_devices() {
+  serve --export scst_local disk1 "$(file a)" disk2 "$(file b 32M)" || return 1
+  [[ ${#DISKS[@]} = 2 ]] || { echo "disks: ${DISKS[*]}"; return 1; }
+  verify && DISK=${DISKS[1]} && verify && stop
+}
+
+# Every value of each, and the pairs that go different ways.
+case_options() {
+  local way
+  for way in "std all ignore" "call all call" "excpt read call" "std write call" "call none call" \
+    "excpt all ignore" "std none call"; do
+    # shellcheck disable=SC2086
+    set -- $way
+    serve --export scst_local -p "$1" -m "$2" -f "$3" disk1 "$(file a 16M)" && verify 16k && stop ||
+      { echo "with -p $1 -m $2 -f $3"; return 1; }
+  done
+}
+
+case_old_options() {
+  serve --export scst_local -l -M 1 -u -R 16 -Z 64 -P 10 -D disk1 "$(file a)" || return 1
+  verify && stop
+}
+
+case_capacity() {
+  local path
+  path=$(file a 64M)
+  serve --export scst_local disk1 "$path" || return 1
+  [[ $(blockdev --getsize64 "$DISK") = 67108864 ]] || return 1
+  truncate -s 96M "$path"
+  kill -USR1 "$PID"
+  for _ in $(seq 100); do
+    sg_turs "$DISK" >/dev/null 2>&1
+    echo 1 >"/sys/block/${DISK##*/}/device/rescan"
+    [[ $(blockdev --getsize64 "$DISK") = 100663296 ]] && { stop; return; }
+    sleep 0.1
+  done
+  echo "still $(blockdev --getsize64 "$DISK") bytes"
+  return 1
+}
+
+case_flush_under_load() {
+  serve --export scst_local -F 1 disk1 "$(file a)" || return 1
+  verify && verify && ! grep -q EBUSY "$LOG" && stop
+}
+
+case_again() {
+  node test/guest/register-again.mjs && no_devices
+}
+
+case_kill() {
+  serve --export scst_local disk1 "$(file a)" || return 1
+  fio --name=r --filename="$DISK" --rw=randread --bs=4k --iodepth=8 --ioengine=libaio --direct=1 \
+    --time_based --runtime=3 >/dev/null 2>&1 &
+  local load=$!
+  sleep 1
+  kill -9 "$PID"
+  wait "$load" "$PID" 2>/dev/null
+  forget_disks
+  no_devices || return 1
+  # The kernel is as good as before.
+  case_verify
+}
+
+case_stop_under_load() {
+  serve --export scst_local -e "${1:-1}" disk1 "$(file a)" || return 1
+  fio --name=r --filename="$DISK" --rw=randread --bs=4k --iodepth=8 --ioengine=libaio --direct=1 \
+    --time_based --runtime=3 >/dev/null 2>&1 &
+  local load=$!
+  sleep 1
+  kill -TERM "$PID" && wait "$PID" || { echo "SIGTERM: exit status $?"; cat "$LOG"; return 1; }
+  wait "$load"
+  forget_disks
+  no_devices
+}
+
+case_stop_threads_under_load() { case_stop_under_load 4; }
+
+ALL=(commands filesystem verify threads two_devices options old_options capacity flush_under_load
+  again kill stop_under_load stop_threads_under_load)
+
+needs
+load "${1:-}"
+trap '[[ -n $PID ]] && kill -9 "$PID" 2>/dev/null; rm -rf "$WORK"' EXIT
+shift
+[[ $# = 0 ]] && set -- "${ALL[@]}"
+dmesg -C
+for name in "$@"; do
+  rm -f "$WORK"/[ab]
+  if "case_$name"; then
+    echo "ok      $name"
+    PASSED=$((PASSED + 1))
+  else
+    echo "FAILED  $name"
+    FAILED+=("$name")
+    kill -9 "$PID" 2>/dev/null
+    forget_disks
+    no_devices
+  fi
+done
+dmesg | grep -E "Oops|BUG:|WARNING:|soft lockup" && FAILED+=("the kernel's log")
+echo "$PASSED passed, ${#FAILED[@]} failed ${FAILED[*]}"
+[[ ${#FAILED[@]} = 0 ]]
