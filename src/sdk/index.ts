@@ -22,6 +22,21 @@ export {
   type RegisteredDevice,
   type RegisterOptions,
 } from "./device/register-device.ts";
+export { changer, type ChangerOptions } from "./devices/changer/changer.ts";
+export type {
+  Element,
+  ElementLayout,
+  ElementRange,
+  StoredMedium,
+} from "./devices/changer/element.ts";
+export {
+  Library,
+  type LibraryDrive,
+  type LibraryListener,
+  type LibraryOptions,
+  type LibraryStore,
+  type Placed,
+} from "./devices/changer/library.ts";
 export { type Disk, disk, type DiskOptions } from "./devices/disk/disk.ts";
 export {
   coreCommandsOf,
@@ -50,5 +65,6 @@ export type { StoredObject } from "./storage/cartridge/partition-log.ts";
 export type { BlockStore, Extent, WriteZeroesOptions } from "./storage/block-store.ts";
 export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file-store.ts";
 export { type FolderStateStore, folderStateStore } from "./storage/folder-state-store.ts";
+export { cartridgeFolder, libraryFolder } from "./storage/library-folder.ts";
 export { type MemoryStore, memoryStore, type MemoryStoreOptions } from "./storage/memory-store.ts";
 export { nullStore } from "./storage/null-store.ts";

@@ -5,6 +5,7 @@ export * from "./cdbs/sbc-medium.ts";
 export * from "./cdbs/sbc-read-write.ts";
 export * from "./cdbs/spc.ts";
 export * from "./cdbs/spc-maintenance.ts";
+export * from "./cdbs/smc.ts";
 export * from "./cdbs/ssc.ts";
 
 /** SAM-5, "CONTROL byte". */

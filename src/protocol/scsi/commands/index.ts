@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import { type CommandRow, DeviceCommand } from "./row.ts";
 import { SBC } from "./sbc.ts";
 import { serviceActionOf, type ServiceActionPlace, serviceActionPlace } from "./service-action.ts";
+import { SMC } from "./smc.ts";
 import { SPC } from "./spc.ts";
 import { SSC } from "./ssc.ts";
 
@@ -13,7 +14,7 @@ export { cdbUsageData, usedBits } from "./usage.ts";
  * The command sets, in the order of precedence: where two have a row for the same opcode and
  * type of device, the first counts.
  */
-const COMMAND_SETS: readonly (readonly CommandRow[])[] = [SPC, SBC, SSC];
+const COMMAND_SETS: readonly (readonly CommandRow[])[] = [SPC, SBC, SSC, SMC];
 
 /** One opcode of one type of device. */
 interface Opcode {

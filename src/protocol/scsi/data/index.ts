@@ -1,4 +1,5 @@
 export * from "./capacity.ts";
+export * from "./changer.ts";
 export * from "./extended-copy.ts";
 export * from "./inquiry.ts";
 export * from "./log.ts";

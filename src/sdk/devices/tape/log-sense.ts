@@ -50,7 +50,8 @@ function supportedPages(command: ScsiCommand, subpageCode: number): Outcome {
   return command.reply(encodePage(0, ALL_SUBPAGES, [Uint8Array.from(pairs)]));
 }
 
-function encodePage(pageCode: number, subpageCode: number, parts: Uint8Array[]): Uint8Array {
+/** A log page with its head. */
+export function encodePage(pageCode: number, subpageCode: number, parts: Uint8Array[]): Uint8Array {
   const data = Buffer.concat([new Uint8Array(LogPageHeader.size), ...parts]);
   LogPageHeader.write(LogPageHeader.view(data), {
     // Nothing is saved.

@@ -12,7 +12,7 @@ import type {
 } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { Cartridge } from "../../storage/cartridge/cartridge.ts";
-import { diskIdentity } from "../disk/identity.ts";
+import { type DiskIdentity, diskIdentity } from "../disk/identity.ts";
 import { invalidFieldInCdb, invalidOpcode } from "../disk/refusals.ts";
 import { SerialQueue } from "../serial-queue.ts";
 import { findSupported, SUPPORTED_COMMANDS } from "./command-table.ts";
@@ -30,8 +30,10 @@ export interface TapeOptions {
   readonly vendor?: string;
   readonly product?: string;
   readonly revision?: string;
-  /** At most 64 characters; the NAA identifier derives from it. */
+  /** At most 64 characters; the NAA identifier derives from it unless it is given. */
   readonly serial?: string;
+  /** The NAA designator: 16 or 32 hexadecimal digits, the first one 2, 3, 5 or 6. */
+  readonly naa?: string;
   /** Whether data compression is on until MODE SELECT says otherwise. True by default, as LTO. */
   readonly compression?: boolean;
   /** How the core treats the device. */
@@ -90,6 +92,11 @@ export class TapeDrive implements DeviceHandler, CartridgeSlot {
       compression: options.compression ?? true,
       supportedCommands: SUPPORTED_COMMANDS,
     });
+  }
+
+  /** What INQUIRY and its VPD pages say. */
+  get identity(): Pick<DiskIdentity, "vendor" | "product" | "revision" | "serial"> {
+    return this.#unit.identity;
   }
 
   get cartridge(): Cartridge | undefined {

@@ -1,0 +1,94 @@
+import { wrong } from "../fileio_tgt/rules.ts";
+import { CARTRIDGE_OPTIONS, cartridgeSettings, split } from "./arguments.ts";
+import type { CartridgeSettings } from "./create.ts";
+import { barcodesOf } from "./rules.ts";
+
+/** What an operator asks of a library: a line of JSON to one that is served. */
+export type AdminRequest =
+  | { readonly command: "list"; readonly all: boolean; readonly json: boolean }
+  | {
+      readonly command: "add-cartridge";
+      readonly barcodes: readonly string[];
+      readonly cartridges: CartridgeSettings | undefined;
+    }
+  | { readonly command: "import"; readonly barcode: string; readonly place?: string }
+  | { readonly command: "export"; readonly place: string }
+  | { readonly command: "move"; readonly from: string; readonly to: string }
+  | { readonly command: "load"; readonly from: string; readonly drive?: string }
+  | { readonly command: "unload"; readonly drive: string; readonly place?: string }
+  | { readonly command: "protect" | "unprotect"; readonly barcode: string };
+
+/** The words of each command behind FOLDER: those in brackets may be left out. */
+const WORDS: Readonly<Record<string, readonly [min: number, max: number, usage: string]>> = {
+  list: [0, 0, ""],
+  "add-cartridge": [1, 1, "BARCODES"],
+  import: [1, 2, "BARCODE [mail:N]"],
+  export: [1, 1, "BARCODE|mail:N"],
+  move: [2, 2, "BARCODE|PLACE PLACE"],
+  load: [1, 2, "BARCODE|PLACE [drive:N]"],
+  unload: [1, 2, "BARCODE|drive:N [PLACE]"],
+  protect: [1, 1, "BARCODE"],
+  unprotect: [1, 1, "BARCODE"],
+};
+
+const LIST_OPTIONS = { all: { type: "boolean" }, json: { type: "boolean" } } as const;
+
+/** @throws UsageError which word, and what it must be */
+export function parseAdmin(command: string, words: readonly string[]) {
+  const rule = Object.hasOwn(WORDS, command) ? WORDS[command] : undefined;
+  if (rule === undefined) {
+    const all = ["create", "serve", ...Object.keys(WORDS)].join(", ");
+    throw wrong(`${command}: there is no such command; there are ${all}`);
+  }
+  const { values, positionals } = split(words, optionsOf(command));
+  const [folder, ...rest] = positionals;
+  const [min, max, usage] = rule;
+  if (folder === undefined || rest.length < min || rest.length > max) {
+    throw wrong(`usage: vtl ${command} FOLDER ${usage}`.trimEnd());
+  }
+  return { folder, request: requestOf(command as AdminRequest["command"], rest, values) };
+}
+
+function optionsOf(command: string) {
+  if (command === "list") return LIST_OPTIONS;
+  return command === "add-cartridge" ? CARTRIDGE_OPTIONS : {};
+}
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+function requestOf(
+  command: AdminRequest["command"],
+  [first = "", second]: readonly string[],
+  values: Values,
+): AdminRequest {
+  switch (command) {
+    case "list":
+      return { command, all: values["all"] === true, json: values["json"] === true };
+    case "add-cartridge":
+      return {
+        command,
+        barcodes: barcodesOf("add-cartridge", first),
+        cartridges: addedCartridges(values),
+      };
+    case "import":
+      return { command, barcode: first, ...(second === undefined ? {} : { place: second }) };
+    case "export":
+      return { command, place: first };
+    case "move":
+      return { command, from: first, to: second as string };
+    case "load":
+      return { command, from: first, ...(second === undefined ? {} : { drive: second }) };
+    case "unload":
+      return { command, drive: first, ...(second === undefined ? {} : { place: second }) };
+    case "protect":
+    case "unprotect":
+      return { command, barcode: first };
+  }
+}
+
+/** The library's own first drive says of what generation cartridges are, unless it is told. */
+function addedCartridges(values: Values): CartridgeSettings | undefined {
+  const settings = cartridgeSettings(values as Readonly<Record<string, string>>, "");
+  const said = Object.values(settings).some((one) => one !== undefined && one !== "");
+  return said ? settings : undefined;
+}

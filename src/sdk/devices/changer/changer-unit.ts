@@ -1,0 +1,46 @@
+import type { DeviceSession, MaybePromise, ScsiCommand } from "../../handler.ts";
+import type { Outcome } from "../../outcome.ts";
+import type { DiskIdentity } from "../disk/identity.ts";
+import type { SupportedCommand as DiskCommand } from "../disk/logical-unit.ts";
+import { SessionAttentions } from "../session-attentions.ts";
+import type { Element } from "./element.ts";
+import type { Library } from "./library.ts";
+
+/** Carries out one command of the changer. */
+export type Run = (unit: ChangerUnit, command: ScsiCommand) => MaybePromise<Outcome>;
+
+/** An opcode (with a service action, where it has them) that the changer has. */
+export interface SupportedCommand extends Pick<DiskCommand, "command" | "rule"> {
+  readonly run: Run;
+  /** Answered without regard to unit attentions and what the picker does. */
+  readonly always: boolean;
+}
+
+/** What SEND VOLUME TAG has found, for REQUEST VOLUME ELEMENT ADDRESS. */
+export interface VolumeSearch {
+  readonly actionCode: number;
+  readonly elements: readonly Element[];
+  /** The library's changes when it searched. */
+  readonly changeCount: number;
+}
+
+/** What the changer's commands know of it. */
+export class ChangerUnit {
+  readonly library: Library;
+  readonly identity: DiskIdentity;
+  readonly supportedCommands: readonly SupportedCommand[];
+  readonly attentions = new SessionAttentions();
+  readonly searches = new Map<DeviceSession, VolumeSearch>();
+  /** A cartridge couldn't be used, and TapeAlert has not told yet. */
+  inventoryAlert = false;
+
+  constructor(
+    library: Library,
+    identity: DiskIdentity,
+    supportedCommands: readonly SupportedCommand[],
+  ) {
+    this.library = library;
+    this.identity = identity;
+    this.supportedCommands = supportedCommands;
+  }
+}
