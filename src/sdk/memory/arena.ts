@@ -1,12 +1,15 @@
 import { UsageError } from "../../protocol/errors.ts";
-import { alignedBytes } from "../native/aligned-bytes.ts";
+import { alignedBytes, hugeBytes } from "../native/aligned-bytes.ts";
 
 export const PAGE_SIZE = 4096;
 
 /** Where the memory of an arena comes from. */
 export interface ArenaSource {
-  /** At least `length` bytes whose address is a multiple of the page size. */
-  map(length: number): ArenaSegment;
+  /**
+   * At least `length` bytes whose address is a multiple of the page size. `large`: for blocks of
+   * many pages, for which huge pages are worth having.
+   */
+  map(length: number, large: boolean): ArenaSegment;
   /** Takes a segment back that nobody will touch any more. */
   unmap?(segment: ArenaSegment): void;
 }
@@ -38,6 +41,18 @@ export class Block {
 /** Segments are made this long, or as long as one block needs. */
 const SEGMENT_LENGTH = 4 * 1024 * 1024;
 
+/**
+ * Blocks from this length on lie in segments of their own: those may be in huge pages, which take
+ * memory that a device with small commands would never use.
+ */
+const LARGE_LENGTH = 256 * 1024;
+
+/** The segment that new blocks are cut from, and how many of its bytes are. */
+interface Growth {
+  segment: ArenaSegment | undefined;
+  used: number;
+}
+
 /** How much memory an arena hands out at most, in bytes, unless told otherwise. */
 const ARENA_LENGTH_DEFAULT_MAX = 4 * 1024 * 1024 * 1024;
 
@@ -57,7 +72,8 @@ export class Arena {
   readonly #free = new Map<number, Block[]>();
   /** Blocks that are in use or were: an address is told from a guess by being here. */
   readonly #blocks = new Map<number, Block>();
-  #used = 0;
+  readonly #small: Growth = { segment: undefined, used: 0 };
+  readonly #large: Growth = { segment: undefined, used: 0 };
   #mapped = 0;
 
   constructor(source: ArenaSource, lengthMax = ARENA_LENGTH_DEFAULT_MAX) {
@@ -91,6 +107,8 @@ export class Arena {
   /** Gives all memory back to the source: nobody uses any of it, nor asks for more. */
   close(): void {
     for (const segment of this.#segments.splice(0)) this.#source.unmap?.(segment);
+    this.#small.segment = undefined;
+    this.#large.segment = undefined;
     this.#blocks.clear();
     this.#free.clear();
   }
@@ -111,18 +129,22 @@ export class Arena {
   }
 
   #carve(size: number): Block | undefined {
-    let segment = this.#segments.at(-1);
-    if (segment === undefined || this.#used + size > segment.bytes.length) {
+    const large = size >= LARGE_LENGTH;
+    const growth = large ? this.#large : this.#small;
+    let { segment } = growth;
+    if (segment === undefined || growth.used + size > segment.bytes.length) {
       const length = Math.max(size, SEGMENT_LENGTH);
       if (this.#mapped + length > this.#lengthMax) return undefined;
-      segment = this.#source.map(length);
+      segment = this.#source.map(length, large);
       this.#segments.push(segment);
       this.#mapped += length;
-      this.#used = 0;
+      growth.segment = segment;
+      growth.used = 0;
     }
-    const address = segment.base + this.#used;
-    const block = new Block(address, segment.bytes.subarray(this.#used, this.#used + size));
-    this.#used += size;
+    const { used } = growth;
+    const address = segment.base + used;
+    const block = new Block(address, segment.bytes.subarray(used, used + size));
+    growth.used += size;
     this.#blocks.set(address, block);
     return block;
   }
@@ -141,10 +163,10 @@ const LOOPBACK_BASE = 0x10_0000;
 export class LoopbackSource implements ArenaSource {
   #next = LOOPBACK_BASE;
 
-  map(length: number): ArenaSegment {
+  map(length: number, large: boolean): ArenaSegment {
     const base = this.#next;
     // A gap behind each segment: a run over its end is an error, not another's data.
     this.#next += Math.ceil(length / PAGE_SIZE) * PAGE_SIZE + PAGE_SIZE;
-    return { base, bytes: alignedBytes(length, PAGE_SIZE) };
+    return { base, bytes: large ? hugeBytes(length) : alignedBytes(length, PAGE_SIZE) };
   }
 }

@@ -30,6 +30,8 @@ export interface Libc {
     fd: number,
     offset: number,
   ): number | bigint;
+  /** `address` must be that of a page. */
+  madvise(address: number, length: number, advice: number): number;
   /** A system call by its number, for those that the C library has no function for. */
   syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
   statx(fd: number, path: number, flags: number, mask: number, statxAddress: number): number;
@@ -94,6 +96,7 @@ function bind(ffi: Koffi): Libc {
     close: sync("close", "int", ["int"]),
     eventfd: sync("eventfd", "int", ["uint", "int"]),
     mmap: sync("mmap", pointer, [pointer, "size_t", "int", "int", "int", "int64_t"]),
+    madvise: sync("madvise", "int", [pointer, "size_t", "int"]),
     // Variadic in C, but integers of up to 64 bits travel the same way in both.
     syscall: sync("syscall", long, [long, ...Array<string>(6).fill(pointer)]),
     statx: sync("statx", "int", ["int", pointer, "int", "uint", pointer]),

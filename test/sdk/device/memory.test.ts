@@ -8,6 +8,7 @@ import {
   type FreedCommand,
   good,
 } from "../../../src/sdk/index.ts";
+import { loadLibc } from "../../../src/sdk/native/libc.ts";
 import { Arena, LoopbackSource, PAGE_SIZE } from "../../../src/sdk/memory/arena.ts";
 import { read10, synchronizeCache10, write10 } from "../../support/cdbs.ts";
 import { type Fixture, Gate, handlerOf, readyDevice } from "../../support/device.ts";
@@ -194,6 +195,20 @@ describe("an arena", () => {
       undefined,
       undefined,
     ]);
+  });
+
+  test("large blocks have segments of their own, which begin at a huge page", () => {
+    const arena = make();
+    const lengths = [4096, 262_144, 131_072, MEBIBYTE];
+    const [page, large, small, larger] = lengths.map((length) => {
+      const { address } = arena.allocate(length)!;
+      return arena.find(address, length);
+    });
+    expect(small).toBe(page);
+    expect(larger).toBe(large);
+    expect(large).not.toBe(page);
+    const libc = loadLibc();
+    if (libc !== undefined) expect(libc.addressOf(large!.bytes) % (2 * MEBIBYTE)).toBe(0);
   });
 
   test("has a limit", () => {
