@@ -218,6 +218,26 @@ describe("holes", () => {
     expect(whole.subarray(0, 65_536)).toEqual(new Uint8Array(65_536));
   });
 
+  test("several that ask at once read what there is", async () => {
+    const { client, disk } = await rig();
+    const data = pattern(MIB);
+    disk.medium.set(data);
+    disk.mapped.fill(1, 0, MIB / 512);
+    disk.holdQuestions = true;
+    const offsets = [0, 262_144, 524_288];
+    const ask = (offset: number) => client.request({ type: Cmd.read, offset, length: 262_144 });
+    client.send(...offsets.map((offset) => ask(offset)));
+    disk.answer();
+    const replies = client.replies();
+    expect(replies.map(({ type, done }) => [type, done])).toEqual(
+      offsets.map(() => [ReplyType.offsetData, true]),
+    );
+    for (const [i, offset] of offsets.entries()) {
+      const expected = data.subarray(offset, offset + 262_144);
+      expect(Buffer.compare(replies[i]!.data.subarray(8), expected)).toBe(0);
+    }
+  });
+
   test("where there is storage the question is asked once", async () => {
     const { client, disk } = await rig();
     disk.mapped.fill(1);
