@@ -48,7 +48,10 @@ describe.skipIf(toolsAreMissing(...TOOLS))("NBD, a thin disk", () => {
 
   const qemuIo = (...commands: string[]) =>
     runOk("qemu-io", [
-      ...["-f", "raw", "-d", "unmap"],
+      "-f",
+      "raw",
+      "-d",
+      "unmap",
       ...commands.flatMap((command) => ["-c", command]),
       uri,
     ]);
