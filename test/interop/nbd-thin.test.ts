@@ -143,7 +143,9 @@ describe.skipIf(toolsAreMissing(...TOOLS))("NBD, a thin disk", () => {
     const script = `
 h = nbd.NBD(); h.connect_uri("${uri}")
 chunks = []
-data = h.pread_structured(4 << 20, 0, lambda part, at, state, err: chunks.append((at >> 20, len(part) >> 20, state)))
+def note(part, at, state, error):
+    chunks.append((at >> 20, len(part) >> 20, state))
+data = h.pread_structured(4 << 20, 0, note)
 assert chunks == [(0, 1, nbd.READ_HOLE), (1, 1, nbd.READ_DATA), (2, 2, nbd.READ_HOLE)], chunks
 expected = bytes(1 << 20) + b'\\x07' * (1 << 20) + bytes(2 << 20)
 assert data == expected
