@@ -3,6 +3,9 @@ import type { Transport } from "../iscsi/transport.ts";
 /** Payloads up to this length are copied behind their header: one buffer leaves, not many. */
 const COPIED_LENGTH_MAX = 8192;
 
+/** With as much borrowed payload the socket gets to work, while the rest of the batch is made. */
+const GATHERED_LENGTH_MAX = 262_144;
+
 /** Room that {@link ReplyWriter.begin} gives for a header. */
 const HEADER_LENGTH_MAX = 64;
 
@@ -49,6 +52,7 @@ export class ReplyWriter {
   /** Where in the slab the bytes begin that no segment has yet. */
   #runStart = 0;
   readonly #segments: Uint8Array[] = [];
+  #borrowedLength = 0;
   #flight: Flight = { slabs: [], lenders: [] };
   readonly #flights: Flight[] = [];
   readonly #spareFlights: Flight[] = [];
@@ -95,6 +99,8 @@ export class ReplyWriter {
       this.#endRun();
       this.#segments.push(data);
       this.#flight.lenders.push(lender);
+      this.#borrowedLength += data.length;
+      if (this.#borrowedLength >= GATHERED_LENGTH_MAX) this.#send();
       return;
     }
     if (SLAB_LENGTH - this.#slab.used < data.length) this.#nextSlab();
@@ -118,9 +124,15 @@ export class ReplyWriter {
     this.#runStart = used;
   }
 
-  /** Sends what was gathered: one write, and one call back. */
+  /** For the core, at the end of a batch. */
   flush(): void {
     this.#scheduled = false;
+    this.#send();
+  }
+
+  /** Sends what was gathered: one write, and one call back. */
+  #send(): void {
+    this.#borrowedLength = 0;
     this.#endRun();
     const segments = this.#segments;
     if (segments.length === 0) return;

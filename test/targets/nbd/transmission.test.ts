@@ -6,38 +6,13 @@ import {
   ReplyType,
 } from "../../../src/protocol/nbd/index.ts";
 import { SENSE, STATUS } from "../../../src/protocol/scsi/index.ts";
-import {
-  type Mode,
-  pattern,
-  settled,
-  type TestNbdClient,
-  TestNbdServer,
-} from "./support/client.ts";
+import { type Mode, pattern, settled } from "./support/client.ts";
+import { read, rig } from "./support/rig.ts";
 
 const SIZE = 16_384 * 512;
 const MIB = 1_048_576;
 const [EPERM, EIO, EINVAL, ENOSPC, EOVERFLOW, ENOTSUP, ESHUTDOWN] = [1, 5, 22, 28, 75, 95, 108];
 const MODES: readonly Mode[] = ["simple", "structured", "extended"];
-
-async function rig(mode: Mode = "structured", limits = {}, transferBlocksMax = 0) {
-  const server = new TestNbdServer(limits);
-  server.disk.transferBlocksMax = transferBlocksMax;
-  const client = await server.connect().open(mode);
-  server.disk.carriedOut.length = 0;
-  return { server, client, disk: server.disk };
-}
-
-/** What a READ has brought, put together from its chunks; holes are zeros. */
-function read(client: TestNbdClient, offset: number, length: number, flags = 0): Uint8Array {
-  const whole = new Uint8Array(length);
-  for (const { type, data, error } of client.one({ type: Cmd.read, offset, length, flags })) {
-    expect(error).toBe(0);
-    const at = Number(type === -1 ? offset : Buffer.from(data).readBigUInt64BE(0)) - offset;
-    if (type === ReplyType.offsetData) whole.set(data.subarray(8), at);
-    else if (type === -1) whole.set(data);
-  }
-  return whole;
-}
 
 describe.each(MODES)("with %s replies", (mode) => {
   test("what is written is read", async () => {
@@ -218,6 +193,26 @@ describe("holes", () => {
     expect(whole.subarray(0, 65_536)).toEqual(new Uint8Array(65_536));
   });
 
+  test("several that ask at once read what there is", async () => {
+    const { client, disk } = await rig();
+    const data = pattern(MIB);
+    disk.medium.set(data);
+    disk.mapped.fill(1, 0, MIB / 512);
+    disk.holdQuestions = true;
+    const offsets = [0, 262_144, 524_288];
+    const ask = (offset: number) => client.request({ type: Cmd.read, offset, length: 262_144 });
+    client.send(...offsets.map((offset) => ask(offset)));
+    disk.answer();
+    const replies = client.replies();
+    expect(replies.map(({ type, done }) => [type, done])).toEqual(
+      offsets.map(() => [ReplyType.offsetData, true]),
+    );
+    for (const [i, offset] of offsets.entries()) {
+      const expected = data.subarray(offset, offset + 262_144);
+      expect(Buffer.compare(replies[i]!.data.subarray(8), expected)).toBe(0);
+    }
+  });
+
   test("where there is storage the question is asked once", async () => {
     const { client, disk } = await rig();
     disk.mapped.fill(1);
@@ -384,59 +379,6 @@ describe("flow", () => {
     expect(client.replies()).toHaveLength(40);
     expect(server.codes).not.toContain("NBD_RETRIED");
     expect(disk.bufferCount).toBe(0);
-  });
-
-  describe.each([1, 2, 5, 64])("with a queue depth of %i", (depth) => {
-    async function narrow(mode: Mode) {
-      const made = await rig(mode, {}, 16);
-      made.disk.queueDepth.max = depth;
-      made.disk.medium.set(pattern(MIB));
-      made.disk.mapped.fill(1);
-      return made;
-    }
-
-    test.each(MODES)("a request of 128 commands is held, not failed; %s replies", async (mode) => {
-      const { client, server, disk } = await narrow(mode);
-      expect(Buffer.compare(read(client, 0, MIB), pattern(MIB))).toBe(0);
-      const data = pattern(MIB, 7);
-      expect(client.errorOf({ type: Cmd.write, offset: MIB, data })).toBe(0);
-      expect(Buffer.compare(disk.medium.subarray(MIB, 2 * MIB), data)).toBe(0);
-      if (mode !== "simple") {
-        expect(Buffer.compare(read(client, MIB, MIB, Flag.df), data)).toBe(0);
-      }
-      expect(server.codes).not.toContain("NBD_RETRIED");
-      expect(disk.bufferCount).toBe(0);
-    });
-
-    test("200 requests of any kind at once, by a client that reads late", async () => {
-      const { client, server } = await narrow("simple");
-      client.transport.holdWrites = true;
-      const requests = Array.from({ length: 200 }, (_, i) => {
-        const offset = 4096 * i;
-        if (i % 4 === 0) return client.request({ type: Cmd.write, offset, data: pattern(24_576) });
-        if (i % 7 === 0) return client.request({ type: Cmd.flush });
-        return client.request({ type: Cmd.read, offset, length: 24_576 });
-      });
-      client.send(...requests);
-      for (let i = 0; i < requests.length; i++) client.transport.land();
-      const replies = client.replies();
-      expect(replies).toHaveLength(200);
-      expect(new Set(replies.map(({ cookie }) => cookie)).size).toBe(200);
-      expect(replies.filter(({ error }) => error !== 0)).toEqual([]);
-      expect(server.codes).not.toContain("NBD_RETRIED");
-    });
-
-    test("a client that goes while commands wait costs nothing", async () => {
-      const { client, server, disk } = await narrow("structured");
-      disk.holdExecution = true;
-      client.send(client.request({ type: Cmd.read, length: MIB }));
-      expect(disk.waitingForExecution).toHaveLength(depth);
-      client.transport.destroy();
-      await settled();
-      disk.execute();
-      expect(disk.bufferCount).toBe(0);
-      expect(server.server.connectionCount).toBe(0);
-    });
   });
 
   test("payloads that are lent come back when the socket has let go of them", async () => {

@@ -87,14 +87,13 @@ export const COMMAND_RULES: Readonly<Record<number, CommandRule | undefined>> = 
 
 function read(phase: Transmission, request: Request): boolean {
   if (request.left === 0) return false;
-  if (request.length >= SPARSE_LENGTH_MIN && phase.mayBeSparse(request)) {
-    if (!request.looked) {
-      request.looked = true;
-      phase.beginPart(request, PartKind.provisioning, request.length);
-      return true;
-    }
+  if (request.looked) {
     phase.dropParts(request);
     readExtents(phase, request);
+  } else if (request.length >= SPARSE_LENGTH_MIN && phase.mayBeSparse(request)) {
+    request.looked = true;
+    phase.beginPart(request, PartKind.provisioning, request.length);
+    return true;
   }
   const lengthMax = phase.properties.transferLengthMax;
   while (request.left > 0) {

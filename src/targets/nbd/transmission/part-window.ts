@@ -13,7 +13,7 @@ export class PartWindow {
   readonly #waiting: Part[] = [];
   /** Parts whose commands have not ended, or whose data have not left. */
   #issuedCount = 0;
-  #issuing = false;
+  #deferred = false;
 
   constructor(phase: Transmission, device: Device) {
     this.#phase = phase;
@@ -47,7 +47,6 @@ export class PartWindow {
       return;
     }
     this.#waiting.push(part);
-    this.#issueWaiting();
   }
 
   #issue(part: Part): void {
@@ -58,17 +57,16 @@ export class PartWindow {
   /** For parts: the command is over, and with it its place. */
   left(): void {
     this.#issuedCount--;
-    this.#issueWaiting();
+    if (this.#waiting.length === 0 || this.#deferred) return;
+    // Not at once: a reply may be half written, and the next command may end here and now.
+    this.#deferred = true;
+    this.#phase.session.core.defer(this);
   }
 
-  /** Commands may end before `issue` returns, however many wait: a loop, no recursion. */
-  #issueWaiting(): void {
-    if (this.#issuing) return;
-    this.#issuing = true;
-    while (this.#waiting.length > 0 && !this.full) {
-      this.#issue(this.#waiting.shift() as Part);
-    }
-    this.#issuing = false;
+  /** For the core, at the end of a batch. */
+  flush(): void {
+    this.#deferred = false;
+    while (this.#waiting.length > 0 && !this.full) this.#issue(this.#waiting.shift() as Part);
   }
 
   /** Nobody waits any more. */

@@ -24,6 +24,9 @@ export class ThinDevice extends RamDevice {
   /** Which blocks have storage. */
   readonly mapped: Uint8Array;
   readonly unmapBlocksMax = 1024;
+  /** Service actions wait until {@link answer}. */
+  holdQuestions = false;
+  readonly #questions: Command[] = [];
   /** MAXIMUM TRANSFER LENGTH; 0 for no limit. */
   transferBlocksMax = 0;
 
@@ -32,8 +35,18 @@ export class ThinDevice extends RamDevice {
     this.mapped = new Uint8Array(blockCount);
   }
 
+  /** Answers what was held. */
+  answer(): void {
+    this.holdQuestions = false;
+    for (const command of this.#questions.splice(0)) this.exec(command);
+  }
+
   override exec(command: Command): void {
     const opcode = command.cdb[0] as number;
+    if (this.holdQuestions && opcode === 0x9e) {
+      this.#questions.push(command);
+      return;
+    }
     this.carriedOut.push(opcode.toString(16));
     if (opcode === 0x8a && !this.holdExecution) {
       this.mapped.fill(1, command.lba, command.lba + command.bufferLength / BLOCK_SIZE);
