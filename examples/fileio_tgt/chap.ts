@@ -43,8 +43,12 @@ function userFrom(option: string, word: string, warn: (message: string) => void)
   return { name: word.slice(0, colon), secret: secretFrom(option, path, warn) };
 }
 
-/** The first line of a file, as bytes. */
-function secretFrom(option: string, path: string, warn: (message: string) => void): Uint8Array {
+/** The first line of a file, as bytes. @throws UsageError what is wrong with it */
+export function secretFrom(
+  option: string,
+  path: string,
+  warn: (message: string) => void,
+): Uint8Array {
   let bytes: Uint8Array;
   try {
     const { mode, size } = statSync(path);

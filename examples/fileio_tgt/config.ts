@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
+import { type IscsiConfig, iscsiOptionsFromJson, UsageError } from "scst-user";
+
+import { secretFrom } from "./chap.ts";
 import { DEVICE_RULES, type DeviceSettings, deviceSettings } from "./device-settings.ts";
 import { PROGRAM_RULES } from "./program-rules.ts";
 import { deviceName, path as pathRule, type Rule, wrong } from "./rules.ts";
@@ -11,6 +14,10 @@ export interface ConfigFile {
     readonly [Name in keyof typeof PROGRAM_RULES]?: ReturnType<(typeof PROGRAM_RULES)[Name]>;
   };
   readonly devices: DeviceSettings[];
+  /** The `iscsi` object; where `iscsi` is an address it is in `program`. */
+  readonly iscsi: IscsiConfig | undefined;
+  /** What is told when the program runs. */
+  readonly notes: readonly string[];
 }
 
 /** A configuration is not larger than this. */
@@ -22,20 +29,38 @@ const FILE_BYTES_MAX = 4 * 1024 * 1024;
  * @throws UsageError the place in the file, the value, and what it must be
  */
 export function readConfig(path: string): ConfigFile {
-  const { devices, ...program } = object(path, "", parse(path));
+  const { devices, ...rest } = object(path, "", parse(path));
+  const { iscsi: section, ...others } = rest;
+  const isSection = typeof section === "object" && section !== null;
+  const program = isSection ? others : rest;
   if (!Array.isArray(devices) || devices.length === 0) {
     throw wrong(`${path}: devices: it must be a list with at least one device`);
   }
   const folder = dirname(path);
   const checked = check(path, "", program, PROGRAM_RULES) as ConfigFile["program"];
   const { state_dir: stateFolder } = checked;
+  const notes: string[] = [];
   return {
+    iscsi: isSection ? iscsiSection(path, folder, section, notes) : undefined,
+    notes,
     program: {
       ...checked,
       ...(stateFolder === undefined ? {} : { state_dir: resolve(folder, stateFolder) }),
     },
     devices: devices.map((value, index) => device(path, folder, `devices[${index}]`, value)),
   };
+}
+
+/** All of an iSCSI server; its members are those of docs/iscsi.md. */
+function iscsiSection(file: string, folder: string, section: object, notes: string[]): IscsiConfig {
+  const readSecret = (path: string) =>
+    secretFrom(`${file}: secretFile`, resolve(folder, path), (note) => notes.push(note));
+  try {
+    return iscsiOptionsFromJson(section, readSecret);
+  } catch (error) {
+    if (!(error instanceof UsageError) || error.message.startsWith(file)) throw error;
+    throw wrong(`${file}: ${error.message}`);
+  }
 }
 
 function parse(path: string): unknown {

@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
 
+import type { IscsiConfig } from "scst-user";
+
 import type { ChapWords } from "./chap.ts";
 import { type ConfigFile, readConfig } from "./config.ts";
 import {
@@ -27,6 +29,8 @@ export interface Options {
   readonly kernel: KernelOptions | undefined;
   /** Where to listen; undefined for not at all. */
   readonly iscsi: Address | undefined;
+  /** The same by the configuration file's `iscsi` object; `iscsi` wins. */
+  readonly iscsiConfig: IscsiConfig | undefined;
   /** Where Prometheus finds the metrics. */
   readonly metrics: Address | undefined;
   /** How initiators log in to the target, and for discovery. */
@@ -143,7 +147,9 @@ export function parseOptions(words: readonly string[]): Request {
   const config = values.config === undefined ? undefined : readConfig(values.config);
   const iscsi = given(values, "iscsi") ?? config?.program.iscsi;
   const nbd = nbdOptionsOf(values);
-  const kernel = kernelOf(values, iscsi !== undefined || nbd !== undefined);
+  const iscsiConfig = config?.iscsi;
+  const otherwise = [iscsi, iscsiConfig, nbd].some((way) => way !== undefined);
+  const kernel = kernelOf(values, otherwise);
   const options: Options = {
     vdiskId: given(values, "vdisk_id") ?? config?.program.vdisk_id ?? 0,
     flushSeconds: given(values, "flush") ?? config?.program.flush ?? 0,
@@ -151,12 +157,13 @@ export function parseOptions(words: readonly string[]): Request {
     stateFolder: given(values, "state_dir") ?? config?.program.state_dir,
     kernel,
     iscsi,
+    iscsiConfig,
     metrics: given(values, "metrics") ?? config?.program.metrics,
     chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
     discoveryChap: { users: values["discovery-chap"] ?? [], mutual: undefined },
     nbd,
     devices: devicesOf(positionals, givenSettings(values), config),
-    notes: notesOn(values, kernel !== undefined),
+    notes: [...notesOn(values, kernel !== undefined), ...(config?.notes ?? [])],
   };
   return { kind: "run", options };
 }

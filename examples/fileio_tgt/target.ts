@@ -8,7 +8,6 @@ import {
   fileStore,
   type FolderStateStore,
   folderStateStore,
-  IscsiServer,
   type LogEntry,
   loopbackChannel,
   nullStore,
@@ -16,22 +15,21 @@ import {
   type RegisteredDevice,
 } from "scst-user";
 
-import { chapFrom } from "./chap.ts";
 import type { DeviceSettings } from "./device-settings.ts";
+import { IscsiFront } from "./iscsi.ts";
 import { makeFile } from "./make-file.ts";
 import { NbdFront } from "./nbd.ts";
 import type { Options } from "./options.ts";
-import type { Address } from "./program-rules.ts";
 
 /** Says something to who runs the program. */
 export type Tell = (message: string) => void;
 
-/** All devices of a command line, by iSCSI behind one target, by NBD an export each. */
+/** All devices of a command line, by iSCSI, by NBD an export each. */
 export class FileioTarget {
   readonly #options: Options;
   readonly #tell: Tell;
   readonly #core: Core;
-  readonly #server: IscsiServer;
+  readonly #iscsi: IscsiFront;
   readonly #nbd: NbdFront | undefined;
   readonly #devices: RegisteredDevice[] = [];
   readonly #files: FileStore[] = [];
@@ -45,11 +43,7 @@ export class FileioTarget {
     const { stateFolder } = options;
     this.#stateStore = stateFolder === undefined ? undefined : folderStateStore(stateFolder);
     this.#core = createCore({ log: (entry) => this.#log(entry), ...this.#saving() });
-    const { chap, discoveryChap } = options;
-    this.#server = new IscsiServer(this.#core, {
-      chap: chapFrom("--chap", chap, tell),
-      discoveryChap: chapFrom("--discovery-chap", discoveryChap, tell),
-    });
+    this.#iscsi = new IscsiFront(this.#core, options, tell);
     this.#nbd = options.nbd === undefined ? undefined : new NbdFront(this.#core, options.nbd);
   }
 
@@ -64,29 +58,18 @@ export class FileioTarget {
 
   /** Opens everything and listens. Returns a line for each device and way to reach it. */
   async start(): Promise<string[]> {
-    const { devices, iscsi, flushSeconds, resizeSeconds } = this.#options;
+    const { devices, flushSeconds, resizeSeconds } = this.#options;
     for (const settings of devices) await this.#add(settings);
     this.#every(flushSeconds, () => {
       for (const device of this.#devices) void this.#flush(device);
     });
     this.#every(resizeSeconds, () => this.refreshCapacity());
-    const lines = iscsi === undefined ? [] : await this.#startIscsi(iscsi);
+    const lines = await this.#iscsi.start(devices);
     const uris = await this.#nbd?.start(devices.map(({ name }) => name));
     for (const { name, path } of devices) {
       for (const uri of uris?.get(name) ?? []) lines.push(`${name}  ${path}  ${uri}`);
     }
     return lines;
-  }
-
-  async #startIscsi({ host, port }: Address): Promise<string[]> {
-    const { devices } = this.#options;
-    const iqn = targetName((devices[0] as DeviceSettings).name);
-    this.#server.export({ iqn, luns: devices.map(({ name }, lun) => [lun, name]) });
-    const address = await this.#server.listen({ host, port });
-    const portal = `${host.includes(":") ? `[${host}]` : host}:${address.port}`;
-    return devices.map(({ name, path }, lun) => {
-      return `${name}  ${path}  iscsi://${portal}/${iqn}/${lun}`;
-    });
   }
 
   async #flush(device: RegisteredDevice): Promise<void> {
@@ -113,7 +96,7 @@ export class FileioTarget {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const timer of this.#timers) clearInterval(timer);
-    const server = await Promise.allSettled([this.#server.close(), this.#nbd?.close()]);
+    const server = await Promise.allSettled([this.#iscsi.close(), this.#nbd?.close()]);
     const devices = await Promise.allSettled(this.#devices.map((device) => device.close()));
     const failed = [...server, ...devices].find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
@@ -162,10 +145,4 @@ export class FileioTarget {
   #log({ level, message, code }: LogEntry): void {
     if (level === "warning" || level === "error") this.#tell(`${level}: ${message} (${code})`);
   }
-}
-
-/** The same on every machine, so that an initiator finds its disk again. */
-export function targetName(device: string): string {
-  const name = device.toLowerCase().replaceAll(/[^a-z0-9:-]/g, "-");
-  return `iqn.2026-11.io.scst-user:${name}`;
 }

@@ -4,14 +4,7 @@ import type { ChapWords } from "../fileio_tgt/chap.ts";
 import { type Address, DEFAULT_ADDRESS, PROGRAM_RULES } from "../fileio_tgt/program-rules.ts";
 import { hex, oneOf, text, wrong } from "../fileio_tgt/rules.ts";
 import { type AdminRequest, parseAdmin } from "./admin-options.ts";
-import {
-  CARTRIDGE_OPTIONS,
-  cartridgeSettings,
-  given,
-  number,
-  split,
-  value,
-} from "./arguments.ts";
+import { CARTRIDGE_OPTIONS, cartridgeSettings, given, number, split, value } from "./arguments.ts";
 import type { NewLibrary } from "./create.ts";
 import { DRIVES_MAX } from "./description.ts";
 import {
@@ -115,7 +108,9 @@ function onlyFolder(words: readonly string[]): string {
 }
 
 function nameOf(folder: string): string {
-  const name = basename(resolve(folder)).toLowerCase().replaceAll(/[^a-z0-9-]/g, "-");
+  const name = basename(resolve(folder))
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, "-");
   return name.replace(/^-+/, "").slice(0, 48) || "library";
 }
 

@@ -45,6 +45,8 @@ export interface IscsiExport {
   /** Instead of the server's; false: without authentication. */
   readonly chap?: ChapOptions | false | undefined;
   readonly redirect?: IscsiRedirect | undefined;
+  /** Sessions that it may have; one more is refused with "Out of resources". Default: any. */
+  readonly sessionCountMax?: number | undefined;
 }
 
 const NAME = /^(?:iqn\.\d{4}-\d{2}\.[a-z0-9.:-]+|(?:eui|naa)\.[0-9a-f]+)$/;
@@ -65,16 +67,18 @@ export class ExportedTarget {
   readonly name: string;
   readonly alias: string | undefined;
   readonly chap: ChapPolicy | undefined;
+  readonly sessionCountMax: number;
   readonly #access: AccessRules;
   readonly #redirect: IscsiRedirect | undefined;
   readonly #perPortalGroups: boolean;
   #target: Target | undefined;
 
   /**
-   * @throws UsageError ISCSI_NAME, ISCSI_ALIAS, ISCSI_REDIRECT, and those of access and CHAP
+   * @throws UsageError ISCSI_NAME, ISCSI_ALIAS, ISCSI_REDIRECT, ISCSI_SESSIONS, and those of
+   *   access and CHAP
    */
   constructor(options: IscsiExport, serverChap: ChapPolicy | undefined) {
-    const { iqn, alias, redirect, chap } = options;
+    const { iqn, alias, redirect, chap, sessionCountMax = Infinity } = options;
     checkTargetName(iqn);
     if (alias !== undefined && (Buffer.byteLength(alias) > ALIAS_LENGTH_MAX || /\0/.test(alias))) {
       throw new UsageError("ISCSI_ALIAS", `an alias has at most ${ALIAS_LENGTH_MAX} bytes, no NUL`);
@@ -82,7 +86,11 @@ export class ExportedTarget {
     if (redirect !== undefined && parseEndpoint(redirect.address) === undefined) {
       throw new UsageError("ISCSI_REDIRECT", `redirect to "${redirect.address}": not HOST:PORT`);
     }
+    if (!(sessionCountMax >= 1)) {
+      throw new UsageError("ISCSI_SESSIONS", `sessionCountMax is ${sessionCountMax}: 1 or more`);
+    }
     this.name = iqn;
+    this.sessionCountMax = sessionCountMax;
     this.alias = alias;
     this.#redirect = redirect;
     this.#perPortalGroups = options.perPortalGroups ?? false;

@@ -242,7 +242,7 @@ export class Login {
     const policy = this.#admitted?.chap;
     if (this.#chap === undefined && this.#negotiation.value("AuthMethod") === "CHAP") {
       if (policy === undefined) return wrong("CHAP is not asked for");
-      this.#chap = new ChapExchange(policy, this.#random);
+      this.#chap = new ChapExchange(policy, this.#random, this.initiatorName);
       this.#state = "authenticating";
     }
     if (pairs.length === 0) return undefined;

@@ -125,6 +125,10 @@ export class Sessions {
       return loginFailure(LoginStatus.outOfResources, `${this.#countMax} sessions are open`);
     }
     const { target, initiatorName, isid, userName } = request;
+    if (target !== undefined && this.#countOf(target) >= target.sessionCountMax) {
+      const why = `${target.sessionCountMax} sessions of ${target.name} are open`;
+      return loginFailure(LoginStatus.outOfResources, why);
+    }
     if (target?.target.closing === true) {
       return loginFailure(LoginStatus.targetRemoved, `${target.name} is going away`);
     }
@@ -149,6 +153,12 @@ export class Sessions {
     this.#byTsih.set(session.tsih, session);
     if (target !== undefined) this.#byKey.set(key, session);
     return session;
+  }
+
+  #countOf({ name }: ExportedTarget): number {
+    let count = 0;
+    for (const { names } of this.#byTsih.values()) if (names.targetName === name) count++;
+    return count;
   }
 
   #nextTsih(): number {

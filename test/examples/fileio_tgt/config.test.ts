@@ -33,6 +33,37 @@ const readme = readFileSync(
 );
 
 describe("a configuration file", () => {
+  test("with an iSCSI server of its own, whose secrets stand in files beside it", () => {
+    writeFileSync(join(folder, "alice"), "a secret of alice\n", { mode: 0o600 });
+    const iqn = "iqn.2026-01.org.example:disk";
+    const chap = {
+      users: [{ name: "alice", secretFile: "alice", initiators: ["*:host1"] }] as [
+        { name: string; secretFile: string; initiators: string[] },
+      ],
+    };
+    const iscsi = {
+      portals: [{ host: "127.0.0.1", port: 0 }],
+      chap,
+      targets: [{ iqn, luns: [{ lun: 3, device: "d" }], sessionCountMax: 2 }],
+    };
+    const options = readObject({ iscsi, devices: [d] });
+    expect(options.iscsi).toBeUndefined();
+    const { portals, targets, options: server } = options.iscsiConfig ?? {};
+    expect(portals).toMatchObject([{ host: "127.0.0.1", port: 0 }]);
+    expect(targets).toMatchObject([{ iqn, luns: [[3, "d"]], sessionCountMax: 2 }]);
+    const [alice] = server?.chap?.users ?? [];
+    expect(alice).toMatchObject({ name: "alice", initiators: ["*:host1"] });
+    expect(Buffer.from(alice?.secret ?? "").toString()).toBe("a secret of alice");
+    // An address on the command line wins.
+    const other = readObject({ iscsi, devices: [d] }, "--iscsi", "127.0.0.1:0");
+    expect(other.iscsi).toEqual({ host: "127.0.0.1", port: 0 });
+    expect(() => readObject({ iscsi: { targets: [{ iqn: 1 }] }, devices: [d] })).toThrow(
+      /fileio\.json: iscsi\.targets\[0\]\.iqn is 1/,
+    );
+    chap.users[0].secretFile = "nowhere";
+    expect(() => readObject({ iscsi, devices: [d] })).toThrow(/secretFile: .*nowhere/);
+  });
+
   test("with devices of different kinds; paths are relative to the file", () => {
     const options = readObject({
       iscsi: "127.0.0.1:0",

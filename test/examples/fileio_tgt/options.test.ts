@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { type Options, parseOptions } from "../../../examples/fileio_tgt/options.ts";
 import { rates, showRates } from "../../../examples/fileio_tgt/rates.ts";
-import { targetName } from "../../../examples/fileio_tgt/target.ts";
+import { targetName } from "../../../examples/fileio_tgt/iscsi.ts";
 import { USAGE } from "../../../examples/fileio_tgt/usage.ts";
 
 const words = (line: string) => line.split(" ").filter((word) => word !== "");

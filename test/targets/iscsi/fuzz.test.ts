@@ -4,7 +4,8 @@ import { INITIATOR, pattern, TARGET, type TestInitiator, TestServer } from "./su
 import { TARGET_USER, USER } from "./support/chap-client.ts";
 import { RamDevice } from "./support/ram-device.ts";
 
-const PDU_COUNT = 10_000;
+/** A million with ISCSI_FUZZ_PDUS=1000000. */
+const PDU_COUNT = Number(process.env["ISCSI_FUZZ_PDUS"] ?? 10_000);
 const GOOD_TARGET = "iqn.2026-01.org.example:good";
 
 /** The same numbers every time (mulberry32). */
@@ -24,7 +25,7 @@ type Random = (below: number) => number;
 function goodPdu(initiator: TestInitiator, pick: Random): Uint8Array {
   const blocks = 1 + pick(20);
   const lba = pick(1000);
-  switch (pick(9)) {
+  switch (pick(10)) {
     case 0:
       return initiator.read(lba, blocks);
     case 1:
@@ -44,6 +45,12 @@ function goodPdu(initiator: TestInitiator, pick: Random): Uint8Array {
       return initiator.taskManagement(1 + pick(8), { referencedTaskTag: initiator.itt - pick(4) });
     case 7:
       return initiator.command(Array.from({ length: 16 }, () => pick(256)));
+    case 8:
+      return initiator.snack(pick(5), {
+        initiatorTaskTag: initiator.itt - pick(4),
+        begRun: pick(6),
+        runLength: pick(4),
+      });
     default:
       return pick(20) === 0 ? initiator.logout({ reasonCode: pick(4) }) : initiator.command([0]);
   }
@@ -142,7 +149,7 @@ class GoodClient {
 }
 
 /** Five seconds on a quiet machine. */
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 180_000 + PDU_COUNT * 10;
 
 describe(`${PDU_COUNT} PDUs`, () => {
   test.each([
@@ -150,6 +157,7 @@ describe(`${PDU_COUNT} PDUs`, () => {
     ["at login with CHAP", 4, false],
     ["in the full feature phase", 2, true],
     ["in the full feature phase, with digests", 3, true],
+    ["in the full feature phase, with error recovery and several connections", 5, true],
   ])("random and mutated %s", { timeout: TIMEOUT_MS }, async (_what, seed, loggedIn) => {
     const chap = seed === 4 ? { users: [USER], mutual: TARGET_USER } : undefined;
     const server = new TestServer({ authenticationFailureCountMax: PDU_COUNT }, { chap });
@@ -159,13 +167,16 @@ describe(`${PDU_COUNT} PDUs`, () => {
     const good = new GoodClient(server, disk);
     const pick = random(seed);
     let initiator: TestInitiator | undefined;
+    const opened: TestInitiator[] = [];
     let connectionCount = 0;
     for (let count = 0; count < PDU_COUNT; count++) {
       if (initiator === undefined || initiator.transport.closed) {
         await Promise.resolve();
         initiator = server.connect();
         connectionCount++;
-        if (loggedIn) initiator.logIn(seed === 3 ? { DataDigest: "CRC32C" } : {});
+        opened.push(initiator);
+        if (seed === 5) initiator = another(initiator, pick, opened);
+        else if (loggedIn) initiator.logIn(seed === 3 ? { DataDigest: "CRC32C" } : {});
         initiator.chunkLength = [40, 100, 1000, 100_000][pick(4)] as number;
       }
       const login = chap === undefined ? loginPdu : chapPdu;
@@ -177,9 +188,12 @@ describe(`${PDU_COUNT} PDUs`, () => {
       if (pick(4) === 0) server.disk.execute();
       if (count % 100 === 0) good.work();
     }
-    initiator?.transport.destroy();
+    for (const { transport } of opened) transport.destroy();
     server.disk.giveBuffers();
     server.disk.execute();
+    await new Promise(setImmediate);
+    // Connections that are lost may come back for so long.
+    server.advance(30_000);
     await new Promise(setImmediate);
 
     expect(server.log.filter(({ level }) => level === "error")).toEqual([]);
@@ -199,6 +213,14 @@ describe(`${PDU_COUNT} PDUs`, () => {
     expect(server.timerCount).toBe(0);
   });
 });
+
+/** A new session, or a further connection of it, in either case with error recovery. */
+function another(initiator: TestInitiator, pick: Random, opened: TestInitiator[]): TestInitiator {
+  initiator.logIn({ DataDigest: "CRC32C", ErrorRecoveryLevel: "2", MaxConnections: "3" });
+  const { other, status } = initiator.join(1 + pick(2));
+  opened.push(other);
+  return pick(2) === 0 && status === 0 ? other : initiator;
+}
 
 function fuzzed(initiator: TestInitiator, pick: Random, good: typeof goodPdu): Uint8Array {
   const kind = pick(10);

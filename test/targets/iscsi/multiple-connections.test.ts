@@ -224,3 +224,16 @@ describe("task management over connections", () => {
     expect(b.receive()).toEqual([]);
   });
 });
+
+test("a target has at most its sessionCountMax", async () => {
+  const server = new TestServer({}, { target: { sessionCountMax: 1 } });
+  const a = server.connect();
+  a.logIn();
+  const b = server.connect();
+  b.isid = new Uint8Array([0x40, 0, 0, 2, 0, 0]);
+  expect(b.logIn()[0]?.fields["status"]).toBe(0x302);
+  a.transport.destroy();
+  await settled();
+  const c = server.connect();
+  expect(c.logIn()[0]?.fields["status"]).toBe(0);
+});

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
+import { fitsPattern } from "../../../core/name-pattern.ts";
 import { UsageError } from "../../../protocol/errors.ts";
 import { CHAP_DIGESTS, type ChapDigest, chapResponse, isAvailable } from "./chap-digest.ts";
 import type { ChapDigestName } from "./chap-digest.ts";
@@ -8,6 +9,8 @@ export interface ChapUser {
   readonly name: string;
   /** {@link CHAP_SECRET_LENGTH_MIN} to {@link CHAP_SECRET_LENGTH_MAX} bytes; a string is UTF-8. */
   readonly secret: string | Uint8Array;
+  /** Patterns of the initiators that may be this user, as in `access`. Default: all. */
+  readonly initiators?: readonly string[] | undefined;
 }
 
 /** Authentication by CHAP (RFC 7143, "Challenge Handshake Authentication Protocol (CHAP)"). */
@@ -31,9 +34,10 @@ const encoder = new TextEncoder();
 export class ChapAccount {
   readonly name: string;
   readonly #secret: Uint8Array;
+  readonly #initiators: readonly string[] | undefined;
 
-  /** @throws UsageError CHAP_NAME, CHAP_SECRET_LENGTH */
-  constructor({ name, secret }: ChapUser) {
+  /** @throws UsageError CHAP_NAME, CHAP_SECRET_LENGTH, CHAP_INITIATORS */
+  constructor({ name, secret, initiators }: ChapUser) {
     const nameLength = encoder.encode(name).length;
     if (nameLength === 0 || nameLength > NAME_LENGTH_MAX || name.includes("\0")) {
       throw new UsageError(
@@ -41,7 +45,14 @@ export class ChapAccount {
         `a CHAP name has 1 to ${NAME_LENGTH_MAX} bytes, none of them NUL`,
       );
     }
+    if (initiators?.length === 0) {
+      throw new UsageError(
+        "CHAP_INITIATORS",
+        `initiators of "${name}" is empty: nobody could be it`,
+      );
+    }
     this.name = name;
+    this.#initiators = initiators;
     this.#secret = typeof secret === "string" ? encoder.encode(secret) : new Uint8Array(secret);
     const { length } = this.#secret;
     if (length < CHAP_SECRET_LENGTH_MIN || length > CHAP_SECRET_LENGTH_MAX) {
@@ -55,6 +66,12 @@ export class ChapAccount {
 
   respond(digest: ChapDigest, identifier: number, challenge: Uint8Array): Uint8Array {
     return chapResponse(digest, identifier, this.#secret, challenge);
+  }
+
+  /** Whether an initiator of that name may be this user. */
+  admits(initiatorName: string): boolean {
+    const patterns = this.#initiators;
+    return patterns?.some((pattern) => fitsPattern(initiatorName, pattern)) !== false;
   }
 
   sharesSecretWith(other: ChapAccount): boolean {

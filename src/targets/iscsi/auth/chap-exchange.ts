@@ -42,15 +42,18 @@ const NOBODY = new ChapAccount({ name: "nobody", secret: randomBytes(16) });
 export class ChapExchange {
   readonly #policy: ChapPolicy;
   readonly #random: RandomSource;
+  readonly #initiatorName: string;
   #step: number = Step.algorithms;
   #digest: ChapDigest | undefined;
   #identifier = 0;
   #challenge: Uint8Array = NO_BYTES;
   #userName = "";
 
-  constructor(policy: ChapPolicy, random: RandomSource = randomBytes) {
+  /** @param initiatorName who asks: a user may be tied to some initiators */
+  constructor(policy: ChapPolicy, random: RandomSource = randomBytes, initiatorName = "") {
     this.#policy = policy;
     this.#random = random;
+    this.#initiatorName = initiatorName;
   }
 
   /** The initiator has proved who it is. */
@@ -117,7 +120,8 @@ export class ChapExchange {
     // RFC 7143, "CHAP Considerations": the target's own answer to its own challenge.
     const ours = mutual?.respond(digest, identifier, challenge);
     const reflected = ours !== undefined && equalBytes(ours, response);
-    if (!equalBytes(expected, response) || user === undefined || reflected) {
+    const admitted = user?.admits(this.#initiatorName) === true;
+    if (!equalBytes(expected, response) || !admitted || reflected) {
       return denied(`CHAP of user ${JSON.stringify(name.slice(0, 64))} failed`);
     }
     const reply = this.#prove(keys, digest, challenge);

@@ -81,8 +81,12 @@ function portalsOf(value: JsonValue): IscsiPortal[] {
 function chapOf(value: JsonValue, readSecret: SecretReader): ChapOptions {
   const { users, mutual, digests } = value.object(["users", "mutual", "digests"]);
   const user = (entry: JsonValue): ChapUser => {
-    const { name, secretFile } = entry.object(["name", "secretFile"]);
-    return { name: name.string(), secret: readSecret(secretFile.string()) };
+    const { name, secretFile, initiators } = entry.object(["name", "secretFile", "initiators"]);
+    return {
+      name: name.string(),
+      secret: readSecret(secretFile.string()),
+      initiators: initiators.optional((list) => list.strings()),
+    };
   };
   return {
     users: users.array().map(user),
@@ -107,6 +111,7 @@ function targetOf(value: JsonValue, readSecret: SecretReader): IscsiExport {
     "access",
     "chap",
     "redirect",
+    "sessionCountMax",
   ]);
   return {
     iqn: target.iqn.string(),
@@ -117,6 +122,7 @@ function targetOf(value: JsonValue, readSecret: SecretReader): IscsiExport {
     access: target.access.optional(accessOf),
     chap: target.chap.optional((member) => (member.is(false) ? false : chapOf(member, readSecret))),
     redirect: target.redirect.optional(redirectOf),
+    sessionCountMax: target.sessionCountMax.optional((member) => member.wholeNumber(1, TAG_MAX)),
   };
 }
 
