@@ -147,8 +147,9 @@ export function parseOptions(words: readonly string[]): Request {
   const config = values.config === undefined ? undefined : readConfig(values.config);
   const iscsi = given(values, "iscsi") ?? config?.program.iscsi;
   const nbd = nbdOptionsOf(values);
-  const served = iscsi !== undefined || config?.iscsi !== undefined || nbd !== undefined;
-  const kernel = kernelOf(values, served);
+  const iscsiConfig = config?.iscsi;
+  const otherwise = [iscsi, iscsiConfig, nbd].some((way) => way !== undefined);
+  const kernel = kernelOf(values, otherwise);
   const options: Options = {
     vdiskId: given(values, "vdisk_id") ?? config?.program.vdisk_id ?? 0,
     flushSeconds: given(values, "flush") ?? config?.program.flush ?? 0,
@@ -156,7 +157,7 @@ export function parseOptions(words: readonly string[]): Request {
     stateFolder: given(values, "state_dir") ?? config?.program.state_dir,
     kernel,
     iscsi,
-    iscsiConfig: config?.iscsi,
+    iscsiConfig,
     metrics: given(values, "metrics") ?? config?.program.metrics,
     chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
     discoveryChap: { users: values["discovery-chap"] ?? [], mutual: undefined },

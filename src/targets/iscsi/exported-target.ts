@@ -74,7 +74,8 @@ export class ExportedTarget {
   #target: Target | undefined;
 
   /**
-   * @throws UsageError ISCSI_NAME, ISCSI_ALIAS, ISCSI_REDIRECT, ISCSI_SESSIONS, and those of access and CHAP
+   * @throws UsageError ISCSI_NAME, ISCSI_ALIAS, ISCSI_REDIRECT, ISCSI_SESSIONS, and those of
+   *   access and CHAP
    */
   constructor(options: IscsiExport, serverChap: ChapPolicy | undefined) {
     const { iqn, alias, redirect, chap, sessionCountMax = Infinity } = options;

@@ -141,6 +141,17 @@ describe("a login with CHAP", () => {
     expect(say(second.initiator, { transit: true }, mixed).status).toBe("201");
   });
 
+  test("a user that is tied to other initiators is denied as a wrong secret is", () => {
+    for (const [pattern, status] of [
+      ["*:another", "201"],
+      [INITIATOR, "0"],
+    ]) {
+      const target = serverWith({ users: [{ ...USER, initiators: [pattern ?? ""] }] });
+      const { initiator, challenge } = challenged(target);
+      expect(say(initiator, {}, responsePairs(challenge)).status).toBe(status);
+    }
+  });
+
   test("a challenge is never the same, and an old response is of no use", () => {
     const target = serverWith();
     const seen = new Set<string>();

@@ -10,7 +10,7 @@ export class SocketConnection {
   /** Called when bytes have come, and at the end. */
   woken: () => void = () => undefined;
 
-  private constructor(socket: Socket) {
+  constructor(socket: Socket) {
     this.socket = socket;
     const transport = new FakeTransport();
     const events = {
