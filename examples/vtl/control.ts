@@ -10,9 +10,7 @@ import type { AdminAnswer } from "./admin.ts";
 import type { AdminRequest } from "./admin-options.ts";
 
 /** A line is a request in JSON, a line comes back: `{"answer": …}` or `{"code", "message"}`. */
-type Reply =
-  | { readonly answer: AdminAnswer }
-  | { readonly code: string; readonly message: string };
+type Reply = { readonly answer: AdminAnswer } | { readonly code: string; readonly message: string };
 
 const CONNECTIONS_MAX = 16;
 const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
@@ -60,10 +58,7 @@ async function listenAlone(server: Server, path: string): Promise<void> {
   chmodSync(path, 0o600);
 }
 
-function serve(
-  socket: Socket,
-  administer: (request: AdminRequest) => Promise<AdminAnswer>,
-): void {
+function serve(socket: Socket, administer: (request: AdminRequest) => Promise<AdminAnswer>): void {
   let text = "";
   let last = Promise.resolve();
   const answer = async (line: string) => {
@@ -114,7 +109,10 @@ export async function askServer(
     if ("answer" in reply) return reply.answer;
     throw new UsageError(reply.code, reply.message);
   }
-  throw new UsageError("SERVER_ENDED", "the program that serves the library ended before it answered");
+  throw new UsageError(
+    "SERVER_ENDED",
+    "the program that serves the library ended before it answered",
+  );
 }
 
 function pathOf(folder: string): string {

@@ -46,11 +46,7 @@ class Changer implements DeviceHandler {
 
   constructor(library: Library, options: ChangerOptions) {
     this.options = { taskSetType: 0, queueAlgorithm: 0, parse: "exception", ...options.device };
-    const unit = new ChangerUnit(
-      library,
-      diskIdentity(options.name, options),
-      SUPPORTED_COMMANDS,
-    );
+    const unit = new ChangerUnit(library, diskIdentity(options.name, options), SUPPORTED_COMMANDS);
     this.#unit = unit;
     library.listener = {
       accessed: (condition) => unit.attentions.establish(condition),

@@ -60,7 +60,7 @@ export function modeSelect10(unit: ChangerUnit, command: ScsiCommand): Outcome {
 
 function select(unit: ChangerUnit, list: Uint8Array, start: number, descriptors: number): Outcome {
   if (descriptors !== 0) return invalidFieldInParameterList(start - 1);
-  for (let at = start; at < list.length; ) {
+  for (let at = start; at < list.length;) {
     if (at + ModePageHeader.size > list.length) return LIST_LENGTH;
     const { pageCode, pageLength } = ModePageHeader.view(list, at);
     const page = MODE_PAGES.find(({ code }) => code === pageCode);
@@ -96,10 +96,10 @@ function pagesFor(
   const pages = MODE_PAGES.filter(({ code }) => all || code === pageCode);
   if (pages.length === 0) return invalidFieldInCdb(2, 5);
   if (pc === PAGE_CONTROL.SAVED) return checkCondition(SENSE.SAVING_PARAMETERS_NOT_SUPPORTED);
-  return pages.map(({ encode }) => {
-    const page = encode(library);
-    if (pc === PAGE_CONTROL.CHANGEABLE) page.fill(0, ModePageHeader.size);
-    return page;
+  return pages.map((page) => {
+    const bytes = page.encode(library);
+    if (pc === PAGE_CONTROL.CHANGEABLE) bytes.fill(0, ModePageHeader.size);
+    return bytes;
   });
 }
 

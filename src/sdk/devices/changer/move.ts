@@ -47,10 +47,7 @@ export function positionToElement(unit: ChangerUnit, { cdb }: ScsiCommand): Outc
 }
 
 /** The inventory is always right: there is nothing to look at but the range. */
-export function initializeElementStatusWithRange(
-  unit: ChangerUnit,
-  { cdb }: ScsiCommand,
-): Outcome {
+export function initializeElementStatusWithRange(unit: ChangerUnit, { cdb }: ScsiCommand): Outcome {
   const { range, startingElementAddress: start } = InitializeElementStatusWithRange.view(cdb);
   if (!range) return good;
   return unit.library.elements.some(({ address }) => address >= start) ? good : invalidAddress(2);

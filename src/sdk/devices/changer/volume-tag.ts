@@ -55,7 +55,7 @@ export function templateOf(template: string): (text: string) => boolean {
     let at = 0;
     let star = -1;
     let resume = 0;
-    for (let i = 0; i < text.length; ) {
+    for (let i = 0; i < text.length;) {
       if (at < pattern.length && (pattern[at] === "?" || pattern[at] === text[i])) {
         at++;
         i++;

@@ -115,13 +115,13 @@ describe("MOVE MEDIUM and EXCHANGE MEDIUM", () => {
       placed,
       store: (files) => ({
         ...files,
-        open: (barcode) =>
-          broken ? Promise.reject(new Error("damaged")) : files.open(barcode),
+        open: (barcode) => (broken ? Promise.reject(new Error("damaged")) : files.open(barcode)),
       }),
     });
     expect(await bench.move(0x1000, 0x0100)).toBe("3/53/00");
     expect(bench.saved()).toBe("1000=AAA001L8");
-    const alert = async () => (await bench.send("4d 00 6e 00 00 0018 0400 00", { room: 1024 })).data;
+    const alert = async () =>
+      (await bench.send("4d 00 6e 00 00 0018 0400 00", { room: 1024 })).data;
     const sense = async () => (await statusAt(bench, 0x1000)).subarray(2, 6).toString("hex");
     expect(await sense()).toBe("0d005300");
     expect((await alert()).at(8)).toBe(1);
