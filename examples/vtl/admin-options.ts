@@ -1,4 +1,4 @@
-import { wrong } from "../fileio_tgt/rules.ts";
+import { wrong } from "./value-rules.ts";
 import { CARTRIDGE_OPTIONS, cartridgeSettings, split } from "./arguments.ts";
 import type { CartridgeSettings } from "./create.ts";
 import { barcodesOf } from "./rules.ts";
@@ -54,7 +54,14 @@ function optionsOf(command: string) {
   return command === "add-cartridge" ? CARTRIDGE_OPTIONS : {};
 }
 
-type Values = Readonly<Record<string, string | boolean | undefined>>;
+/** All options that an operator's command can have. */
+interface Values {
+  readonly all?: boolean | undefined;
+  readonly json?: boolean | undefined;
+  readonly kind?: string | undefined;
+  readonly density?: string | undefined;
+  readonly capacity?: string | undefined;
+}
 
 function requestOf(
   command: AdminRequest["command"],
@@ -63,7 +70,7 @@ function requestOf(
 ): AdminRequest {
   switch (command) {
     case "list":
-      return { command, all: values["all"] === true, json: values["json"] === true };
+      return { command, all: values.all === true, json: values.json === true };
     case "add-cartridge":
       return {
         command,
@@ -88,7 +95,7 @@ function requestOf(
 
 /** The library's own first drive says of what generation cartridges are, unless it is told. */
 function addedCartridges(values: Values): CartridgeSettings | undefined {
-  const settings = cartridgeSettings(values as Readonly<Record<string, string>>, "");
+  const settings = cartridgeSettings(values, "");
   const said = Object.values(settings).some((one) => one !== undefined && one !== "");
   return said ? settings : undefined;
 }

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
-import { bytes, oneOf, type Rule, wholeNumber, wrong } from "../fileio_tgt/rules.ts";
+import { bytes, oneOf, type Rule, wholeNumber, wrong } from "./value-rules.ts";
 import type { CartridgeSettings } from "./create.ts";
 import { personality } from "./rules.ts";
 

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import {
@@ -96,7 +96,7 @@ export class OperatedLibrary {
   /** From the shelf into a mail slot. Gives the place. */
   async import(barcode: string, place: string | undefined): Promise<string> {
     const { library } = this;
-    const { kind } = readDescription(cartridgeFolder(this.folder, barcode));
+    const { kind } = readDescription(this.#cartridge(barcode));
     return await library.run(async () => {
       const element = place === undefined ? this.#free("mail") : this.#element(place);
       this.#mustBe(element, "mail");
@@ -140,13 +140,14 @@ export class OperatedLibrary {
 
   /** The tab that makes a cartridge read-only: not while it is in a drive. */
   async protect(barcode: string, writeProtected: boolean): Promise<void> {
-    const { library, folder } = this;
+    const { library } = this;
+    const folder = this.#cartridge(barcode);
     await library.run(async () => {
       const element = library.find(barcode);
       if (element !== undefined && library.driveAt(element) !== undefined) {
         throw new UsageError("CARTRIDGE_IN_DRIVE", `${barcode} is in ${this.#placeOf(element)}`);
       }
-      const cartridge = await openCartridge(cartridgeFolder(folder, barcode));
+      const cartridge = await openCartridge(folder);
       try {
         await cartridge.update({ writeProtected });
       } finally {
@@ -164,6 +165,13 @@ export class OperatedLibrary {
       if (refusal !== undefined) throw refused(refusal);
       return this.#placeOf(to);
     });
+  }
+
+  /** The folder of a cartridge that is there, in the library or on the shelf. */
+  #cartridge(barcode: string): string {
+    const folder = cartridgeFolder(this.folder, barcode);
+    if (existsSync(folder)) return folder;
+    throw new UsageError("NO_CARTRIDGE", `there is no cartridge ${barcode}`);
   }
 
   /** The element that a word names: a place, or a cartridge's barcode. */

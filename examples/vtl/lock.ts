@@ -11,10 +11,14 @@ import { UsageError } from "scst-user";
  * as containers, nor on other machines.
  *
  * @returns lets go of it
- * @throws UsageError LIBRARY_BUSY
+ * @throws UsageError LIBRARY_BUSY, LIBRARY
  */
 export async function lockLibrary(folder: string): Promise<() => void> {
-  const { dev, ino } = statSync(folder);
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new UsageError("LIBRARY", `${folder} is no library: there is no such folder`);
+  }
+  const { dev, ino } = found;
   const digest = createHash("sha256").update(`${dev}:${ino}`).digest("hex").slice(0, 32);
   const server = createServer((socket) => socket.destroy());
   server.listen(`\0scst-user-vtl-${digest}`);

@@ -1,8 +1,8 @@
 import { basename, resolve } from "node:path";
 
-import type { ChapWords } from "../fileio_tgt/chap.ts";
-import { type Address, DEFAULT_ADDRESS, PROGRAM_RULES } from "../fileio_tgt/program-rules.ts";
-import { hex, oneOf, text, wrong } from "../fileio_tgt/rules.ts";
+import type { ChapWords } from "./chap.ts";
+import { type Address, address, DEFAULT_ADDRESS } from "./address.ts";
+import { hex, oneOf, text, wrong } from "./value-rules.ts";
 import { type AdminRequest, parseAdmin } from "./admin-options.ts";
 import { CARTRIDGE_OPTIONS, cartridgeSettings, given, number, split, value } from "./arguments.ts";
 import type { NewLibrary } from "./create.ts";
@@ -95,9 +95,9 @@ function serve(words: readonly string[]): Request {
     "mutual-chap": value,
   } as const;
   const { values, positionals } = split(words, options);
-  const address = PROGRAM_RULES.iscsi("--iscsi", values.iscsi ?? DEFAULT_ADDRESS);
+  const iscsi = address("--iscsi", values.iscsi ?? DEFAULT_ADDRESS);
   const chap = { users: values.chap ?? [], mutual: values["mutual-chap"] };
-  return { kind: "serve", options: { folder: onlyFolder(positionals), iscsi: address, chap } };
+  return { kind: "serve", options: { folder: onlyFolder(positionals), iscsi, chap } };
 }
 
 function onlyFolder(words: readonly string[]): string {

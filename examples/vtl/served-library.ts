@@ -14,7 +14,7 @@ import {
   type TapeDrive,
 } from "scst-user";
 
-import { chapFrom } from "../fileio_tgt/chap.ts";
+import { chapFrom } from "./chap.ts";
 import { administer } from "./admin.ts";
 import { listenForOperators } from "./control.ts";
 import { OperatedLibrary, type Tell } from "./library.ts";
@@ -43,7 +43,8 @@ export class ServedLibrary {
     }
   }
 
-  private constructor(options: ServeOptions, tell: Tell, unlock: () => void) {
+  /** Use {@link ServedLibrary.open}. */
+  constructor(options: ServeOptions, tell: Tell, unlock: () => void) {
     this.#options = options;
     this.#tell = tell;
     this.#unlock = unlock;
@@ -60,7 +61,11 @@ export class ServedLibrary {
     const { library, description } = this.#operated;
     const { vendor, product, revision, serial, naa, iqn } = description;
     const robot = changer(library, {
-      ...{ name: description.name, vendor, product, revision, serial },
+      name: description.name,
+      vendor,
+      product,
+      revision,
+      serial,
       ...(naa === undefined ? {} : { naa }),
       faulty: ({ medium, address }, cause) => {
         this.#tell(`cartridge ${medium?.barcode} in element ${address}: ${String(cause)}`);

@@ -39,7 +39,7 @@ export interface ElementLayout {
 /** ELEMENT ADDRESS has two bytes, and 0 stands for the default picker. */
 const ADDRESS_MAX = 0xffff;
 /** Every drive is a logical unit with a number of 1 to 255. */
-export const DRIVES_MAX = 255;
+const DRIVES_MAX = 255;
 
 const { MEDIUM_TRANSPORT, STORAGE, IMPORT_EXPORT, DATA_TRANSFER } = ELEMENT_TYPE;
 

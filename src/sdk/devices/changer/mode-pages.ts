@@ -96,10 +96,10 @@ function pagesFor(
   const pages = MODE_PAGES.filter(({ code }) => all || code === pageCode);
   if (pages.length === 0) return invalidFieldInCdb(2, 5);
   if (pc === PAGE_CONTROL.SAVED) return checkCondition(SENSE.SAVING_PARAMETERS_NOT_SUPPORTED);
-  return pages.map(({ encode }) => {
-    const page = encode(library);
-    if (pc === PAGE_CONTROL.CHANGEABLE) page.fill(0, ModePageHeader.size);
-    return page;
+  return pages.map((page) => {
+    const bytes = page.encode(library);
+    if (pc === PAGE_CONTROL.CHANGEABLE) bytes.fill(0, ModePageHeader.size);
+    return bytes;
   });
 }
 

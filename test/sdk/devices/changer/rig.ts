@@ -79,7 +79,7 @@ export function removeScratchFolders(): void {
 }
 
 /** A library's folder with cartridges. */
-export async function newFolder(placed: readonly Placed[]): Promise<string> {
+async function newFolder(placed: readonly Placed[]): Promise<string> {
   const folder = fs.mkdtempSync(join(tmpdir(), "changer-"));
   folders.push(folder);
   fs.mkdirSync(join(folder, "cartridges"));
