@@ -3,10 +3,26 @@ import type { MaybePromise } from "../handler.ts";
 /**
  * Where a disk's bytes are: a file, memory, nothing at all, or a filter over another store.
  *
- * Offsets and lengths are bytes. The caller keeps them within `size`, and keeps `buffer` alive
- * and untouched until the call is done. Calls may overlap; two that overlap in time *and* in
- * range may end in either order. What can be done at once returns nothing; what must wait
+ * Offsets and lengths are bytes, of any alignment. A range that is not within `size` is refused
+ * with EIO before anything happens. What can be done at once returns nothing; what must wait
  * returns a promise. A failure is thrown (or rejects) as a `SystemError` with its errno.
+ *
+ * **Concurrency.** Calls may overlap. Two that overlap in time *and* in range may end in either
+ * order, and a read may find a mixture; two that don't overlap in range never disturb each other,
+ * whatever units a store works in.
+ *
+ * **Buffers.** The caller keeps a buffer alive and untouched until the call is done. A store never
+ * changes what it is given to write, and keeps no buffer beyond the call.
+ *
+ * **Durability.** What is written is read by every call that begins after the write was done. It is
+ * durable when the write had `fua`, or when a `flush` is done that began after it. Nothing is
+ * promised of the order in which writes between two flushes become durable.
+ *
+ * **Options.** A method that is absent is something that the store cannot do better than by writing;
+ * a property that is absent is not known. A filter leaves out what the store under it leaves out,
+ * unless it has a way of its own.
+ *
+ * docs/write-your-own-filter.md shows how stores stack.
  */
 export interface BlockStore {
   /** A few words for logs: `"file a.img"`. */
@@ -21,6 +37,7 @@ export interface BlockStore {
   write(buffer: Uint8Array, offset: number, fua: boolean): MaybePromise<void>;
   /** Makes every write that was done before the call durable. */
   flush(): MaybePromise<void>;
+  /** Ends the use of it, and of the stores under it. It flushes nothing. Calls are over by then. */
   close(): MaybePromise<void>;
 
   /**

@@ -1,0 +1,134 @@
+import { createRequire } from "node:module";
+
+import type * as koffi from "koffi";
+
+import { ERRNO } from "../../protocol/errno.ts";
+import { SystemError } from "../../protocol/errors.ts";
+import { type Libc, loadLibc } from "./libc.ts";
+
+/** AES-XTS of whole sectors. `source` and `target` may be the same bytes. */
+export interface SectorCipher {
+  /** `tweak` is the number that goes into the tweak of the sector, as plain64 has it. */
+  encrypt(source: Uint8Array, target: Uint8Array, tweak: number): void;
+  decrypt(source: Uint8Array, target: Uint8Array, tweak: number): void;
+  /** Forgets the key. Whoever goes on gets EBADF. */
+  close(): void;
+}
+
+const IV_BYTES = 16;
+
+let loaded: Crypto | null | undefined;
+
+/**
+ * AES-XTS by the OpenSSL that Node is linked against, with a context that is set up once: a cipher
+ * object of node:crypto has one IV all its life, so that every sector would cost a new one.
+ *
+ * @param key 32 bytes for AES-128-XTS, 64 for AES-256-XTS; it may be wiped afterwards
+ * @returns undefined where Node does not export OpenSSL's functions, or koffi is missing
+ */
+export function nativeAesXts(key: Uint8Array): SectorCipher | undefined {
+  loaded ??= tryLoad();
+  return loaded === null ? undefined : new NativeAesXts(loaded, key);
+}
+
+/** OpenSSL's functions. Pointers are numbers, 0 is NULL. */
+interface Crypto {
+  readonly libc: Libc;
+  newContext(): number;
+  freeContext(context: number): void;
+  aes128Xts(): number;
+  aes256Xts(): number;
+  init(context: number, cipher: number, impl: 0, key: number, iv: number, enc: number): number;
+  update(context: number, out: number, outLength: number, from: number, length: number): number;
+}
+
+function tryLoad(): Crypto | null {
+  const libc = loadLibc();
+  if (libc === undefined) return null;
+  try {
+    const require = createRequire(import.meta.url);
+    const library = (require("koffi") as typeof koffi).load(null);
+    const bind = <Name extends keyof Crypto>(name: string, result: string, parameters: string[]) =>
+      library.func(name, result, parameters) as unknown as Crypto[Name];
+    const pointer = "uintptr_t";
+    return {
+      libc,
+      newContext: bind<"newContext">("EVP_CIPHER_CTX_new", pointer, []),
+      freeContext: bind<"freeContext">("EVP_CIPHER_CTX_free", "void", [pointer]),
+      aes128Xts: bind<"aes128Xts">("EVP_aes_128_xts", pointer, []),
+      aes256Xts: bind<"aes256Xts">("EVP_aes_256_xts", pointer, []),
+      init: bind<"init">("EVP_CipherInit_ex", "int", [...Array<string>(5).fill(pointer), "int"]),
+      update: bind<"update">("EVP_CipherUpdate", "int", [...Array<string>(4).fill(pointer), "int"]),
+    };
+  } catch {
+    return null;
+  }
+}
+
+class NativeAesXts implements SectorCipher {
+  readonly #crypto: Crypto;
+  readonly #iv = new Uint8Array(IV_BYTES);
+  readonly #ivWords = new DataView(this.#iv.buffer);
+  readonly #ivAddress: number;
+  /** Where OpenSSL puts how much it has done. */
+  readonly #count = new Int32Array(1);
+  readonly #countAddress: number;
+  #encrypting: number;
+  #decrypting: number;
+
+  constructor(crypto: Crypto, key: Uint8Array) {
+    this.#crypto = crypto;
+    this.#ivAddress = crypto.libc.addressOf(this.#iv);
+    this.#countAddress = crypto.libc.addressOf(new Uint8Array(this.#count.buffer));
+    this.#encrypting = contextOf(crypto, key, 1);
+    this.#decrypting = contextOf(crypto, key, 0);
+  }
+
+  encrypt(source: Uint8Array, target: Uint8Array, tweak: number): void {
+    this.#run(this.#encrypting, source, target, tweak);
+  }
+
+  decrypt(source: Uint8Array, target: Uint8Array, tweak: number): void {
+    this.#run(this.#decrypting, source, target, tweak);
+  }
+
+  close(): void {
+    // OpenSSL wipes what it frees.
+    if (this.#encrypting !== 0) this.#crypto.freeContext(this.#encrypting);
+    if (this.#decrypting !== 0) this.#crypto.freeContext(this.#decrypting);
+    this.#encrypting = 0;
+    this.#decrypting = 0;
+  }
+
+  #run(context: number, source: Uint8Array, target: Uint8Array, tweak: number): void {
+    if (context === 0) throw closedCipher();
+    const { libc, init, update } = this.#crypto;
+    this.#ivWords.setUint32(0, tweak % 0x1_0000_0000, true);
+    this.#ivWords.setUint32(4, Math.floor(tweak / 0x1_0000_0000), true);
+    const from = libc.addressOf(source);
+    const out = source === target ? from : libc.addressOf(target);
+    const { length } = source;
+    if (
+      length > target.length ||
+      init(context, 0, 0, 0, this.#ivAddress, -1) !== 1 ||
+      update(context, out, this.#countAddress, from, length) !== 1 ||
+      this.#count[0] !== length
+    ) {
+      throw new SystemError("EIO", ERRNO.EIO, `AES-XTS of ${length} bytes failed in OpenSSL`);
+    }
+  }
+}
+
+/** What a cipher says that has been closed. */
+export function closedCipher(): SystemError {
+  return new SystemError("EBADF", ERRNO.EBADF, "the cipher is closed, its key is forgotten");
+}
+
+function contextOf(crypto: Crypto, key: Uint8Array, encrypting: 0 | 1): number {
+  const cipher = key.length === 64 ? crypto.aes256Xts() : crypto.aes128Xts();
+  const context = crypto.newContext();
+  const done = crypto.init(context, cipher, 0, crypto.libc.addressOf(key), 0, encrypting);
+  if (done === 1) return context;
+  crypto.freeContext(context);
+  throw new SystemError("EINVAL", ERRNO.EINVAL, "OpenSSL refuses the AES-XTS key");
+}

@@ -1,0 +1,12 @@
+/** The same as filters.test.ts, over files. */
+import { fileStore } from "../../../../src/sdk/storage/file-store.ts";
+import { scratchFiles } from "../scratch-file.ts";
+import { testStore } from "../store-suite.ts";
+import { FILTERS, suiteOf } from "./filters.ts";
+
+const newFile = scratchFiles();
+const open = (size: number) => fileStore(newFile(size));
+
+for (const lower of FILTERS) {
+  for (const upper of FILTERS) testStore(suiteOf("file", open, [lower, upper]));
+}
