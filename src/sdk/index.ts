@@ -63,6 +63,37 @@ export {
 export type { Attribute, CartridgeDescription } from "./storage/cartridge/description.ts";
 export type { StoredObject } from "./storage/cartridge/partition-log.ts";
 export type { BlockStore, Extent, WriteZeroesOptions } from "./storage/block-store.ts";
+export { encryptedStore, type EncryptedStoreOptions } from "./storage/filters/encrypted-store.ts";
+export type { AesXtsImplementation } from "./storage/filters/aes-xts.ts";
+export type { StoreClock } from "./storage/filters/clock.ts";
+export { type Fault, faultyStore } from "./storage/filters/faulty-store.ts";
+export {
+  filterStore,
+  type FilterParts,
+  type Intercept,
+  interceptedStore,
+  type StoreCall,
+  type StoreCallKind,
+} from "./storage/filters/filter.ts";
+export { loggedStore, type StoreLogEntry } from "./storage/filters/logged-store.ts";
+export {
+  type MeasuredStore,
+  measuredStore,
+  type StoreCallStatistics,
+  type StoreStatistics,
+} from "./storage/filters/measured-store.ts";
+export { type RateLimits, rateLimitedStore } from "./storage/filters/rate-limited-store.ts";
+export { writeProtectedStore } from "./storage/filters/write-protected-store.ts";
+export { LUKS2_LIMITS } from "./storage/luks2/check-metadata.ts";
+export {
+  formatLuks2,
+  LUKS2_HEADER_BYTES,
+  type Luks2FormatOptions,
+} from "./storage/luks2/format.ts";
+export type { Header as Luks2Header } from "./storage/luks2/header.ts";
+export type { KdfOptions } from "./storage/luks2/kdf.ts";
+export { type Luks2, openLuks2 } from "./storage/luks2/luks2.ts";
+export type { Metadata as Luks2Metadata } from "./storage/luks2/metadata.ts";
 export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file-store.ts";
 export { type FolderStateStore, folderStateStore } from "./storage/folder-state-store.ts";
 export { cartridgeFolder, libraryFolder } from "./storage/library-folder.ts";

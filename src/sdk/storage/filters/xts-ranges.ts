@@ -80,13 +80,7 @@ export class XtsRanges {
   }
 
   /** Some bytes of one sector, `at` in it. Each block of them has its own place in the tweak. */
-  #part(
-    from: Uint8Array,
-    to: Uint8Array,
-    tweak: number,
-    at: number,
-    encrypting: boolean,
-  ): void {
+  #part(from: Uint8Array, to: Uint8Array, tweak: number, at: number, encrypting: boolean): void {
     const cipher = this.#cipher;
     const isWhole = from.length === this.#scratch.length;
     const input = isWhole ? from : this.#scratch;

@@ -73,7 +73,8 @@ export function suiteOf(name: string, store: OpenStore, filters: readonly Filter
       const extra = filters.reduce((sum, { extraBytes }) => sum + extraBytes, 0);
       const bottom = store(size + extra);
       const stack = (base: BlockStore) => filters.reduce((below, { over }) => over(below), base);
-      if (filters.some(({ zero }) => zero)) await stack(bottom).write(new Uint8Array(size), 0, false);
+      if (filters.some(({ zero }) => zero))
+        await stack(bottom).write(new Uint8Array(size), 0, false);
       return stack(readOnly ? writeProtectedStore(bottom) : bottom);
     },
   };
