@@ -102,7 +102,8 @@ class NativeAesXts implements SectorCipher {
 
   #run(context: number, source: Uint8Array, target: Uint8Array, tweak: number): void {
     if (context === 0) throw closedCipher();
-    const { libc, init, update } = this.#crypto;
+    const crypto = this.#crypto;
+    const { libc } = crypto;
     this.#ivWords.setUint32(0, tweak % 0x1_0000_0000, true);
     this.#ivWords.setUint32(4, Math.floor(tweak / 0x1_0000_0000), true);
     const from = libc.addressOf(source);
@@ -110,8 +111,8 @@ class NativeAesXts implements SectorCipher {
     const { length } = source;
     if (
       length > target.length ||
-      init(context, 0, 0, 0, this.#ivAddress, -1) !== 1 ||
-      update(context, out, this.#countAddress, from, length) !== 1 ||
+      crypto.init(context, 0, 0, 0, this.#ivAddress, -1) !== 1 ||
+      crypto.update(context, out, this.#countAddress, from, length) !== 1 ||
       this.#count[0] !== length
     ) {
       throw new SystemError("EIO", ERRNO.EIO, `AES-XTS of ${length} bytes failed in OpenSSL`);

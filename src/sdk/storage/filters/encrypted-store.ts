@@ -228,7 +228,9 @@ class EncryptedStore implements BlockStore {
     this.#check("ask for the allocation", offset, length);
     const base = this.#settings.offset;
     const extents = (await this.#below.allocated?.(base + offset, length)) ?? [];
-    return extents.map((extent) => ({ ...extent, offset: extent.offset - base }));
+    return extents.map(({ offset: at, length: bytes, allocated }) => {
+      return { offset: at - base, length: bytes, allocated };
+    });
   }
 }
 

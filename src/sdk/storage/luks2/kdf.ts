@@ -2,8 +2,6 @@ import { pbkdf2 as pbkdf2WithCallback, randomBytes } from "node:crypto";
 import { totalmem } from "node:os";
 import { promisify } from "node:util";
 
-import type { Algorithm } from "@node-rs/argon2";
-
 import { UsageError } from "../../../protocol/errors.ts";
 import { LUKS2_LIMITS } from "./check-metadata.ts";
 import type { Kdf } from "./metadata.ts";
@@ -62,16 +60,16 @@ export async function deriveKey(
   if (kdf.type === "pbkdf2")
     return await pbkdf2(passphrase, salt, kdf.iterations, length, kdf.hash);
   const { hashRaw } = await loadArgon2();
-  // The package's Algorithm is a const enum, whose values can't be named from another module.
-  const algorithm = (kdf.type === "argon2id" ? 2 : 1) as Algorithm;
-  return await hashRaw(passphrase, {
-    algorithm,
+  // The package's Algorithm is a const enum, whose members can't be named from another module.
+  const options: object = {
+    algorithm: kdf.type === "argon2id" ? 2 : 1,
     salt,
     timeCost: kdf.time,
     memoryCost: kdf.memory,
     parallelism: kdf.cpus,
     outputLen: length,
-  });
+  };
+  return await hashRaw(passphrase, options);
 }
 
 async function loadArgon2() {
