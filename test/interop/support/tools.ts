@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 /** The Debian package of each tool. `qemu-iscsi` is a module of qemu, not a program. */
 const PACKAGES = {
   certtool: "gnutls-bin",
+  cryptsetup: "cryptsetup-bin",
   fio: "fio",
   "iscsi-inq": "libiscsi-bin",
   "iscsi-ls": "libiscsi-bin",

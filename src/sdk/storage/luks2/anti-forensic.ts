@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from "node:crypto";
+import { hash as oneShotHash, randomFillSync } from "node:crypto";
 
 /**
  * LUKS's anti-forensic splitter: a key becomes many stripes, all of which are needed to have it
@@ -36,23 +36,19 @@ function sumOf(split: Uint8Array, length: number, stripes: number, hash: string)
 
 /** Each part of a digest's length becomes the digest of its number and itself. */
 function diffuse(bytes: Uint8Array, hash: string): void {
-  const number = Buffer.alloc(4);
-  for (let at = 0, part = 0; at < bytes.length; part++) {
-    number.writeUInt32BE(part);
-    const digestLength = digestLengthOf(hash);
-    const piece = bytes.subarray(at, at + digestLength);
-    const digest = createHash(hash).update(number).update(piece).digest();
+  const length = DIGEST_LENGTHS[hash] as number;
+  const numbered = Buffer.alloc(4 + length);
+  for (let at = 0, part = 0; at < bytes.length; at += length, part++) {
+    const piece = bytes.subarray(at, at + length);
+    numbered.writeUInt32BE(part);
+    numbered.set(piece, 4);
+    const digest = oneShotHash(hash, numbered.subarray(0, 4 + piece.length), "buffer");
     piece.set(digest.subarray(0, piece.length));
-    at += piece.length;
   }
+  numbered.fill(0);
 }
 
+/** Bytes of a digest, of each hash that this library takes from a header. */
 const DIGEST_LENGTHS: Readonly<Record<string, number>> = { sha1: 20, sha256: 32, sha512: 64 };
 
-/** Bytes of a digest of a hash that LUKS2 headers name. */
-function digestLengthOf(hash: string): number {
-  return DIGEST_LENGTHS[hash] as number;
-}
-
-/** The hashes that this library takes from a header. */
 export const HASHES: readonly string[] = Object.keys(DIGEST_LENGTHS);

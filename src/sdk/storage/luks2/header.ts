@@ -111,8 +111,11 @@ async function readCopy(store: BlockStore, place: number, copy: 0 | 1): Promise<
     return copy === 0 ? { reason: none(store) } : NO_COPY;
   }
   if (view.version !== VERSION) {
-    const message = `${store.name} has a LUKS header of version ${view.version}, which must be 2`;
-    return { reason: new ProtocolError("LUKS2_VERSION", message) };
+    // A second copy that is still there belongs to a volume that was.
+    throw new ProtocolError(
+      "LUKS2_VERSION",
+      `${store.name} has a LUKS header of version ${view.version}, which must be 2`,
+    );
   }
   const size = view.headerSize;
   if (!HEADER_SIZES.includes(size) || view.headerOffset !== place || place + size > store.size) {

@@ -21,7 +21,7 @@ const SECTOR_BYTES = 512;
 /** Areas begin at multiples of this. */
 const AREA_UNIT_BYTES = 4096;
 /** The volume key is random: its digest need not be slow to keep it from being guessed. */
-const DIGEST_ITERATIONS = 100_000;
+const DIGEST_ITERATIONS = 10_000;
 const WIPE_BYTES = 1024 * 1024;
 
 const pbkdf2 = promisify(pbkdf2WithCallback);

@@ -3,10 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { nativeAesXts } from "../../../../src/sdk/native/aes-xts.ts";
-import {
-  aesXts,
-  type AesXtsImplementation,
-} from "../../../../src/sdk/storage/filters/aes-xts.ts";
+import { aesXts, type AesXtsImplementation } from "../../../../src/sdk/storage/filters/aes-xts.ts";
 
 const KEY_256 = Buffer.from(
   "2718281828459045235360287471352662497757247093699959574966967627" +

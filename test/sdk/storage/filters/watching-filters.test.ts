@@ -110,7 +110,9 @@ describe("rates", () => {
 
 test("statistics", async () => {
   const clock = new FakeClock();
-  const slow = faultyStore(memoryStore(8192), ({ offset }) => ({ delayMs: offset / 512 }), { clock });
+  const slow = faultyStore(memoryStore(8192), ({ offset }) => ({ delayMs: offset / 512 }), {
+    clock,
+  });
   const store = measuredStore(slow, { clock });
   const writes = [store.write(block, 512, false), store.write(block, 1024, false)];
   expect(store.statistics()).toMatchObject({ inFlight: 2, inFlightMax: 2, write: { count: 0 } });
