@@ -21,6 +21,7 @@ const DOCUMENTS: readonly (readonly [file: string, outputs: readonly string[]])[
   ["README.md", ["block 42\n", ""]],
   ["docs/alua.md", [""]],
   ["docs/kernel.md", [""]],
+  ["docs/write-your-own-filter.md", ["write 3\nread 3\nUint8Array(3) [ 1, 2, 252 ]\n", "1\n"]],
   [
     "docs/observability.md",
     [
