@@ -88,12 +88,12 @@ export async function repair(options: Options): Promise<string> {
 }
 
 /** A store that is closed at the end of its block. */
-export function opened(path: string, readOnly: boolean, direct = false): ClosingStore {
-  const store = fileStore(path, { readOnly, engine: direct ? "direct" : "buffered" });
+function opened(path: string, readOnly: boolean): ClosingStore {
+  const store = fileStore(path, { readOnly });
   return Object.assign(store, { [Symbol.asyncDispose]: async () => await store.close() });
 }
 
-export type ClosingStore = BlockStore & AsyncDisposable;
+type ClosingStore = BlockStore & AsyncDisposable;
 
 export function headerStore({ file, header }: Options, readOnly: boolean): ClosingStore {
   return opened(header ?? file, readOnly);

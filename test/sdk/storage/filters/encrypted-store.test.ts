@@ -91,12 +91,12 @@ test("writes to parts of one block keep out of each other's way, whatever is slo
       const model = new Uint8Array(4096);
       // Side by side: none overlaps another, and many share a block.
       let at = 0;
-      const writes = steps.map(({ offset, length }, i) => {
+      const writes = steps.map(async ({ offset, length }, i) => {
         at += offset % 5;
         const bytes = pattern(length, i * 50 + 1);
         model.set(bytes, at);
         at += length;
-        return store.write(bytes, at - length, false);
+        await store.write(bytes, at - length, false);
       });
       await Promise.all(writes);
       const found = new Uint8Array(4096);

@@ -50,11 +50,11 @@ test("faults: an error comes after its delay, and instead of the call", async ()
   const below = memoryStore(8192);
   let fault: Fault | undefined = { delayMs: 10, error: "ENOSPC" };
   const store = faultyStore(below, () => fault, { clock });
-  const failed = expect(store.write(Uint8Array.of(7), 0, false)).rejects.toThrow(
+  const writing = Promise.resolve(store.write(Uint8Array.of(7), 0, false));
+  clock.advance(10);
+  await expect(writing).rejects.toThrow(
     expect.objectContaining({ code: "ENOSPC", errno: 28 }),
   );
-  clock.advance(10);
-  await failed;
   const found = new Uint8Array(1);
   below.read(found, 0);
   expect(found[0]).toBe(0);

@@ -214,12 +214,12 @@ describe("a loss of power leaves the old state or the new one", () => {
     await change(await openLuks2(store));
     for (const { count, part, image } of afterLossOfPower(before, steps)) {
       const where = `${name}, step ${count}, ${part}`;
-      expect(await opens(image, OTHER), where).toBe(true);
+      expect([where, await opens(image, OTHER)]).toEqual([where, true]);
       const old = await opens(image, SECRET);
       const added = await opens(image, WRONG);
       // Of a removal the key goes first: that it no longer opens is what was wanted.
-      if (name === "removing") expect(added, where).toBe(false);
-      else expect(old || added, where).toBe(true);
+      if (name === "removing") expect([where, added]).toEqual([where, false]);
+      else expect([where, old || added]).toEqual([where, true]);
     }
     expect(await opens(volume, SECRET)).toBe(name === "adding");
   });
