@@ -52,9 +52,7 @@ test("faults: an error comes after its delay, and instead of the call", async ()
   const store = faultyStore(below, () => fault, { clock });
   const writing = Promise.resolve(store.write(Uint8Array.of(7), 0, false));
   clock.advance(10);
-  await expect(writing).rejects.toThrow(
-    expect.objectContaining({ code: "ENOSPC", errno: 28 }),
-  );
+  await expect(writing).rejects.toThrow(expect.objectContaining({ code: "ENOSPC", errno: 28 }));
   const found = new Uint8Array(1);
   below.read(found, 0);
   expect(found[0]).toBe(0);
