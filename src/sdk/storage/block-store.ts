@@ -19,8 +19,8 @@ import type { MaybePromise } from "../handler.ts";
  * promised of the order in which writes between two flushes become durable.
  *
  * **Options.** A method that is absent is something that the store cannot do better than by
- * writing; a property that is absent is not known. A filter leaves out what the store under it leaves out,
- * unless it has a way of its own.
+ * writing; a property that is absent is not known. A filter leaves out what the store under it
+ * leaves out, unless it has a way of its own.
  *
  * docs/write-your-own-filter.md shows how stores stack.
  */
