@@ -1,4 +1,4 @@
-/** cryptsetup opens what we write, and we open what it writes. It checks the volume key by itself. */
+/** cryptsetup opens what we write, and we open what it writes: header, key slots, digests. */
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 

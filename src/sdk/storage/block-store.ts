@@ -18,9 +18,9 @@ import type { MaybePromise } from "../handler.ts";
  * durable when the write had `fua`, or when a `flush` is done that began after it. Nothing is
  * promised of the order in which writes between two flushes become durable.
  *
- * **Options.** A method that is absent is something that the store cannot do better than by writing;
- * a property that is absent is not known. A filter leaves out what the store under it leaves out,
- * unless it has a way of its own.
+ * **Options.** A method that is absent is something that the store cannot do better than by
+ * writing; a property that is absent is not known. A filter leaves out what the store under it
+ * leaves out, unless it has a way of its own.
  *
  * docs/write-your-own-filter.md shows how stores stack.
  */

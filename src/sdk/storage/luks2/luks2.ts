@@ -84,7 +84,7 @@ export class Luks2 {
     }
   }
 
-  /** Tries the passphrase. Returns the key slot that it opens. @throws UsageError LUKS2_PASSPHRASE */
+  /** The key slot that the passphrase opens. @throws UsageError LUKS2_PASSPHRASE */
   async test(passphrase: Uint8Array): Promise<number> {
     const { key, slot } = await this.#volumeKey(passphrase);
     key.fill(0);
