@@ -17,7 +17,7 @@ export type Answer =
 
 export type Answerer = (operation: Operation) => Promise<readonly string[]>;
 
-export function socketPathOf(file: string): string {
+function socketPathOf(file: string): string {
   return `${file}.sock`;
 }
 

@@ -8,10 +8,9 @@ const COMPRESSED_HIGH = 0x4000_0000;
 const OFFSET_HIGH = 0x00ff_ffff;
 const OFFSET_LOW = 0xffff_fe00;
 const ZERO_LOW = 0x01;
-/** Bits that must be zero in an L1 entry, and in an L2 entry of a standard cluster. */
+/** Bits that must be zero in an L1 entry. */
 const RESERVED_HIGH = 0x7f00_0000;
-const RESERVED_L1_LOW = 0x01ff;
-const RESERVED_L2_LOW = 0x01fe;
+const RESERVED_LOW = 0x01ff;
 
 /** What {@link copiedIn} and the others look at: a table's entries. */
 export type Entries = DataView;
@@ -46,16 +45,8 @@ export function isEmpty(entries: Entries, index: number): boolean {
 
 /** Whether bits are set that must not be. */
 export function reservedInL1(entries: Entries, index: number): boolean {
-  return reservedIn(entries, index, RESERVED_L1_LOW);
-}
-
-export function reservedInL2(entries: Entries, index: number): boolean {
-  return reservedIn(entries, index, RESERVED_L2_LOW);
-}
-
-function reservedIn(entries: Entries, index: number, low: number): boolean {
   const high = entries.getUint32(index * 8) & RESERVED_HIGH;
-  return high !== 0 || (entries.getUint32(index * 8 + 4) & low) !== 0;
+  return high !== 0 || (entries.getUint32(index * 8 + 4) & RESERVED_LOW) !== 0;
 }
 
 export interface EntryFlags {

@@ -32,7 +32,7 @@ export const Qcow2Header = wire(
   112,
 );
 
-/** What is read and written of the header at once: a sector, which is there wholly or not at all. */
+/** Read and written of the header at once: a sector, which is there wholly or not at all. */
 export const HEADER_BYTES = 512;
 export const HEADER_LENGTH_V2 = 72;
 export const HEADER_LENGTH_V3 = 104;

@@ -229,7 +229,6 @@ export function checkL2(host: HostFile, geometry: Geometry, table: Table): void 
       const { offset } = compressedRange(entries, index, clusterBits);
       if (offset >= clusterBytes && offset < end) continue;
     } else {
-      // The first cluster is the header's.
       const at = offsetIn(entries, index);
       if (at % clusterBytes === 0 && at < end) continue;
     }
