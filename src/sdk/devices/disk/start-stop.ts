@@ -42,8 +42,8 @@ function change(
   return flush(unit, command, immediate);
 }
 
-/** Not prevented by anybody: Linux does so whenever it opens the disk, also to have it loaded. */
 function load(unit: LogicalUnit): Outcome {
+  if (unit.removal.prevented) return removalPrevented;
   unit.readiness.mediumPresent = true;
   return good;
 }
