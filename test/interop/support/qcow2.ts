@@ -6,7 +6,11 @@ import { run, runOk } from "./run.ts";
 export async function qemuCheck(path: string): Promise<{ errors: number; leaks: number }> {
   const { code, stdout, stderr } = await run("qemu-img", [
     "check",
-    ...["-f", "qcow2", "--output", "json", path],
+    "-f",
+    "qcow2",
+    "--output",
+    "json",
+    path,
   ]);
   // 0 for none, 2 for errors, 3 for leaks; 1 is a check that could not be made.
   if (![0, 2, 3].includes(code)) throw new Error(`qemu-img check: exit code ${code}\n${stderr}`);

@@ -23,7 +23,7 @@ function newDisk(options: DiskOptions = {}) {
 }
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
-const blocks = (count: number, byte: number) => new Uint8Array(count * 512).fill(byte);
+const filled = (count: number, byte: number) => new Uint8Array(count * 512).fill(byte);
 const READ_2 = "28 00 00000001 00 0002 00";
 
 describe("ORWRITE(16)", () => {
@@ -33,17 +33,17 @@ describe("ORWRITE(16)", () => {
     "ors what is sent into what is there; a store that waits: %s",
     async (later) => {
       const { store, handler } = newDisk();
-      await execute(handler, "2a 00 00000001 00 0002 00", { dataOut: blocks(2, 0xa0) });
+      await execute(handler, "2a 00 00000001 00 0002 00", { dataOut: filled(2, 0xa0) });
       store.later = later;
-      const answer = await execute(handler, ORWRITE, { dataOut: blocks(2, 0x05) });
+      const answer = await execute(handler, ORWRITE, { dataOut: filled(2, 0x05) });
       expect(answer).toMatchObject({ ...EXPECT_GOOD, atOnce: !later });
-      expect((await execute(handler, READ_2)).data).toEqual(blocks(2, 0xa5));
+      expect((await execute(handler, READ_2)).data).toEqual(filled(2, 0xa5));
     },
   );
 
   test("FUA", async () => {
     const { store, handler } = newDisk();
-    await execute(handler, "8b 08 0000000000000001 00000002 00 00", { dataOut: blocks(2, 1) });
+    await execute(handler, "8b 08 0000000000000001 00000002 00 00", { dataOut: filled(2, 1) });
     expect(store.calls).toEqual(["read 512+1024", "write 512+1024 fua"]);
   });
 
@@ -61,13 +61,13 @@ describe("ORWRITE(16)", () => {
 
   test("less data than blocks", async () => {
     const { store, handler } = newDisk();
-    const answer = await execute(handler, ORWRITE, { dataOut: blocks(1, 1) });
+    const answer = await execute(handler, ORWRITE, { dataOut: filled(1, 1) });
     expect(answer).toMatchObject(EXPECT_INVALID_FIELD_IN_CDB);
     expect(store.calls).toEqual([]);
   });
 
   test("a read-only disk, and a store that cannot be read", async () => {
-    const dataOut = blocks(2, 1);
+    const dataOut = filled(2, 1);
     const { handler } = newDisk({ readOnly: true });
     expect(await execute(handler, ORWRITE, { dataOut })).toMatchObject(EXPECT_WRITE_PROTECTED);
     const failing = newDisk();
@@ -82,10 +82,10 @@ describe("WRITE ATOMIC(16)", () => {
 
   test("writes with one call", async () => {
     const { store, handler } = newDisk();
-    expect(await execute(handler, ATOMIC, { dataOut: blocks(2, 3) })).toMatchObject(EXPECT_GOOD);
-    await execute(handler, ATOMIC.replace("9c 00", "9c 08"), { dataOut: blocks(2, 3) });
+    expect(await execute(handler, ATOMIC, { dataOut: filled(2, 3) })).toMatchObject(EXPECT_GOOD);
+    await execute(handler, ATOMIC.replace("9c 00", "9c 08"), { dataOut: filled(2, 3) });
     expect(store.calls).toEqual(["write 512+1024", "write 512+1024 fua"]);
-    expect((await execute(handler, READ_2)).data).toEqual(blocks(2, 3));
+    expect((await execute(handler, READ_2)).data).toEqual(filled(2, 3));
   });
 
   test.each([
@@ -120,7 +120,7 @@ describe("WRITE ATOMIC(16)", () => {
 
   test("less data than blocks is not written in part", async () => {
     const { store, handler } = newDisk();
-    const answer = await execute(handler, ATOMIC, { dataOut: blocks(1, 1) });
+    const answer = await execute(handler, ATOMIC, { dataOut: filled(1, 1) });
     expect(answer).toMatchObject(EXPECT_INVALID_FIELD_IN_CDB);
     expect(store.calls).toEqual([]);
   });
@@ -129,7 +129,7 @@ describe("WRITE ATOMIC(16)", () => {
     ["a store that promises it", disk(memoryStore(SIZE)), EXPECT_GOOD, 2048],
     ["one that does not", disk(logStore(memoryStore(SIZE))), EXPECT_INVALID_OPCODE, 0],
   ])("%s", async (_name, handler, expected, maximumAtomicTransferLength) => {
-    expect(await execute(handler, ATOMIC, { dataOut: blocks(2, 1) })).toMatchObject(expected);
+    expect(await execute(handler, ATOMIC, { dataOut: filled(2, 1) })).toMatchObject(expected);
     const { data } = await execute(handler, "12 01 b0 00 ff 00");
     expect(BlockLimitsVpdPage.view(data)).toMatchObject({
       maximumAtomicTransferLength,

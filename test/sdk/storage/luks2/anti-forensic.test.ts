@@ -5,7 +5,8 @@ import { HASHES, mergeKey, splitKey } from "../../../../src/sdk/storage/luks2/an
 
 test("a split key comes back, and not with one bit missing", () => {
   const input = fc.record({
-    key: fc.uint8Array({ minLength: 1, maxLength: 80 }),
+    // Shorter keys come back by chance.
+    key: fc.uint8Array({ minLength: 16, maxLength: 80 }),
     stripes: fc.integer({ min: 2, max: 8 }),
     hash: fc.constantFrom(...HASHES),
     bit: fc.nat(),
