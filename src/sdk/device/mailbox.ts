@@ -121,6 +121,7 @@ export class Mailbox {
   }
 
   #releaseLists(): void {
+    if (this.#lists.length === 0) return;
     for (const address of this.#lists.splice(0)) this.#channel.arena.release(address);
   }
 

@@ -4,16 +4,27 @@ import type { DeviceSession } from "../handler.ts";
 
 export type SessView = ReturnType<typeof ScstUserSess.view>;
 
+/** A session, and the next one whose handle has the same low half. */
+interface Entry {
+  readonly high: number;
+  readonly session: DeviceSession;
+  readonly next: Entry | undefined;
+}
+
+const HALF = 0xffff_ffffn;
+
 /** The sessions of a device by the core's handles, without a bigint on the command path. */
 export class Sessions {
   readonly #byHandle = new Map<bigint, DeviceSession>();
+  /** By the low half of the handle. */
+  readonly #byLow = new Map<number, Entry>();
   #lastLow = 0;
   #lastHigh = 0;
   #last: DeviceSession | undefined;
 
   add(view: SessView): DeviceSession {
     const session = sessionOf(view);
-    this.#byHandle.set(session.handle, session);
+    this.#remember(session.handle, session);
     return session;
   }
 
@@ -21,7 +32,9 @@ export class Sessions {
     if (low === this.#lastLow && high === this.#lastHigh && this.#last !== undefined) {
       return this.#last;
     }
-    const session = this.#byHandle.get((BigInt(high) << 32n) | BigInt(low));
+    let entry = this.#byLow.get(low);
+    while (entry !== undefined && entry.high !== high) entry = entry.next;
+    const session = entry?.session;
     this.#lastLow = low;
     this.#lastHigh = high;
     this.#last = session;
@@ -51,14 +64,26 @@ export class Sessions {
     if (session === undefined) this.#byHandle.delete(handle);
     else this.#byHandle.set(handle, session);
     this.#last = undefined;
+    const low = Number(handle & HALF);
+    const high = Number((handle >> 32n) & HALF);
+    const others = without(this.#byLow.get(low), high);
+    const next = session === undefined ? others : { high, session, next: others };
+    if (next === undefined) this.#byLow.delete(low);
+    else this.#byLow.set(low, next);
   }
 
   remove(handle: bigint): DeviceSession | undefined {
     const session = this.#byHandle.get(handle);
-    this.#byHandle.delete(handle);
-    this.#last = undefined;
+    this.#remember(handle);
     return session;
   }
+}
+
+/** The chain without the entry of that high half. */
+function without(entry: Entry | undefined, high: number): Entry | undefined {
+  if (entry === undefined) return undefined;
+  if (entry.high === high) return entry.next;
+  return { ...entry, next: without(entry.next, high) };
 }
 
 function sessionOf(view: SessView): DeviceSession {
