@@ -132,7 +132,11 @@ function violation(phase: FullFeature, task: Task, length: number): string | und
     if (tag !== tagOf(task, task.r2tDoneCount)) return "not the tag of the oldest open R2T";
     end = sequenceEnd(phase, task);
   }
-  if (task.received + length > end) return `${task.received + length} bytes where ${end} may be`;
+  // What is out of its turn is a sequence error, and not this one.
+  const last = task.received + length;
+  if (request.bufferOffset === task.received && last > end) {
+    return `${last} bytes where ${end} may be`;
+  }
   return undefined;
 }
 
