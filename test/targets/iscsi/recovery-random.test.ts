@@ -15,8 +15,8 @@ const SLOT_COUNT = 20;
 const ROUND_COUNT = 4;
 /** More with RECOVERY_RUNS. */
 const RUN_COUNT = Number(process.env["RECOVERY_RUNS"] ?? 4);
-/** One that a failure printed runs once more with RECOVERY_SEED. */
-const SEED = Number(process.env["RECOVERY_SEED"] ?? Date.now() % 2 ** 31);
+/** The same each time, so that the suite says something of the change; RECOVERY_SEED for others. */
+const SEED = Number(process.env["RECOVERY_SEED"] ?? 1);
 
 /** Notes in which order commands are executed. */
 class NotingDevice extends RamDevice {
