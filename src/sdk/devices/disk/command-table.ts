@@ -2,6 +2,7 @@ import { UsageError } from "../../../protocol/errors.ts";
 import { type Command, commandsOf, DEVICE_TYPE } from "../../../protocol/scsi/index.ts";
 import { SCST_WRITE_MEDIUM } from "../../../protocol/scst/index.ts";
 import { good } from "../../outcome.ts";
+import { CommandLookup } from "../command-lookup.ts";
 import { coreCommandsOf, reportSupportedOperationCodes } from "../supported-commands.ts";
 import { readCapacity10, readCapacity16 } from "./capacity.ts";
 import { cdbRule } from "./cdb-rule.ts";
@@ -22,7 +23,7 @@ import { orwrite16 } from "./orwrite.ts";
 import { prefetch10, prefetch16 } from "./prefetch.ts";
 import { read, read6, write, write6 } from "./read-write.ts";
 import { NEEDS, type Needs } from "./readiness.ts";
-import { invalidFieldInCdb, invalidOpcode } from "./refusals.ts";
+import { invalidOpcode } from "./refusals.ts";
 import { requestSense } from "./request-sense.ts";
 import { sanitizeBlockErase, sanitizeExitFailureMode, sanitizeOverwrite } from "./sanitize.ts";
 import { startStopUnit } from "./start-stop.ts";
@@ -137,34 +138,20 @@ function runOf(name: string): { run: Run; needs: Needs } | undefined {
   return { run: () => invalidOpcode, needs: NEEDS.NOTHING };
 }
 
-/** An opcode without service actions, or the service actions of one. */
-type Entry = SupportedCommand | ReadonlyMap<number, SupportedCommand> | undefined;
-
 /** All that an initiator can send to one disk. */
 export class CommandTable {
   /** By opcode and service action. */
   readonly rows: readonly SupportedCommand[];
-  /** 256 entries, by opcode. */
-  readonly #byOpcode: readonly Entry[];
+  readonly #lookup: CommandLookup<SupportedCommand>;
 
   constructor(features: Features) {
     this.rows = commandsOf(DEVICE_TYPE.DISK).flatMap((command) => rowOf(command, features));
-    this.#byOpcode = Array.from({ length: 256 }, (_, opcode): Entry => {
-      const rows = this.rows.filter((row) => row.command.opcode === opcode);
-      const [first] = rows;
-      if (first === undefined || first.command.serviceAction === undefined) return first;
-      return new Map(rows.map((row) => [row.command.serviceAction as number, row]));
-    });
+    this.#lookup = new CommandLookup(this.rows);
   }
 
   /** The row for a CDB, or the refusal. */
   find(cdb: Uint8Array) {
-    const entry = this.#byOpcode[cdb[0] as number];
-    if (entry === undefined) return invalidOpcode;
-    if (!(entry instanceof Map)) return entry as SupportedCommand;
-    const serviceAction = (cdb[1] as number) & 0x1f;
-    const row = (entry as ReadonlyMap<number, SupportedCommand>).get(serviceAction);
-    return row ?? invalidFieldInCdb(1, 4);
+    return this.#lookup.find(cdb);
   }
 }
 

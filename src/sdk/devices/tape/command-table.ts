@@ -8,6 +8,7 @@ import {
 import { UsageError } from "../../../protocol/errors.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import { cdbRule } from "../disk/cdb-rule.ts";
+import { CommandLookup } from "../command-lookup.ts";
 import { invalidFieldInCdb, invalidOpcode } from "../disk/refusals.ts";
 import { coreCommandsOf, reportSupportedOperationCodes } from "../supported-commands.ts";
 import { readAttribute, writeAttribute } from "./attributes.ts";
@@ -104,23 +105,11 @@ export const SUPPORTED_COMMANDS: readonly SupportedCommand[] = commandsOf(DEVICE
   },
 );
 
-type Entry = SupportedCommand | ReadonlyMap<number, SupportedCommand> | undefined;
-
-/** 256 entries, by opcode. */
-const TABLE: readonly Entry[] = Array.from({ length: 256 }, (_, opcode): Entry => {
-  const rows = SUPPORTED_COMMANDS.filter((row) => row.command.opcode === opcode);
-  const [first] = rows;
-  if (first === undefined || first.command.serviceAction === undefined) return first;
-  return new Map(rows.map((row) => [row.command.serviceAction as number, row]));
-});
+const lookup = new CommandLookup(SUPPORTED_COMMANDS);
 
 /** The row for a CDB, or the refusal. */
 export function findSupported(cdb: Uint8Array): SupportedCommand | Outcome {
-  const entry = TABLE[cdb[0] as number];
-  if (entry === undefined) return invalidOpcode;
-  if (!(entry instanceof Map)) return entry as SupportedCommand;
-  const rows = entry as ReadonlyMap<number, SupportedCommand>;
-  return rows.get((cdb[1] as number) & 0x1f) ?? invalidFieldInCdb(1, 4);
+  return lookup.find(cdb);
 }
 
 // A name that no command has would be an opcode that silently is not there.
