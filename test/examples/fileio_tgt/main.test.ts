@@ -1,4 +1,3 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import {
   existsSync,
   mkdtempSync,
@@ -9,57 +8,19 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import { directFolder } from "../../sdk/storage/direct-folder.ts";
 import { scratchFiles } from "../../sdk/storage/scratch-file.ts";
+import { Program as ExampleProgram } from "../support/program.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const newFile = scratchFiles();
-const running = new Set<ChildProcessWithoutNullStreams>();
-
-afterEach(() => {
-  for (const child of running) child.kill("SIGKILL");
-  running.clear();
-});
 
 /** The program, from its sources. */
-class Program {
-  readonly child: ChildProcessWithoutNullStreams;
-  readonly ended: Promise<number | string>;
-  stdout = "";
-  stderr = "";
-  #changed: () => void = () => undefined;
-
+class Program extends ExampleProgram {
   constructor(...words: string[]) {
-    const program = join(root, "examples/fileio_tgt/main.ts");
-    const flags = ["--import", "tsx", "--conditions=source"];
-    this.child = spawn(process.execPath, [...flags, program, ...words], { cwd: root });
-    running.add(this.child);
-    this.child.stdout.on("data", (data: Buffer) => this.#add("stdout", data));
-    this.child.stderr.on("data", (data: Buffer) => this.#add("stderr", data));
-    this.ended = new Promise((resolve) => {
-      this.child.on("close", (code, signal) => {
-        running.delete(this.child);
-        resolve(code ?? String(signal));
-        this.#changed();
-      });
-    });
-  }
-
-  /** Waits until stdout has a line that is `line`. */
-  async printed(line: string): Promise<void> {
-    while (!this.stdout.split("\n").includes(line)) {
-      if (!running.has(this.child)) expect.fail(`ended before it printed ${line}: ${this.stderr}`);
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
-      });
-    }
-  }
-
-  #add(stream: "stdout" | "stderr", data: Buffer): void {
-    this[stream] += data.toString();
-    this.#changed();
+    super("fileio_tgt", words);
   }
 }
 

@@ -1,19 +1,15 @@
 /** The program, from its sources. */
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { askServer } from "../../../examples/vtl/control.ts";
+import { Program as ExampleProgram } from "../support/program.ts";
 
-const root = join(import.meta.dirname, "../../..");
-const running = new Set<ChildProcessWithoutNullStreams>();
 const folders: string[] = [];
 
 afterEach(() => {
-  for (const child of running) child.kill("SIGKILL");
-  running.clear();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -23,41 +19,9 @@ function newFolder(): string {
   return join(folder, "lib");
 }
 
-class Program {
-  readonly child: ChildProcessWithoutNullStreams;
-  readonly ended: Promise<number | string>;
-  stdout = "";
-  stderr = "";
-  #changed: () => void = () => undefined;
-
+class Program extends ExampleProgram {
   constructor(...words: string[]) {
-    const program = join(root, "examples/vtl/main.ts");
-    const flags = ["--import", "tsx", "--conditions=source"];
-    this.child = spawn(process.execPath, [...flags, program, ...words], { cwd: root });
-    running.add(this.child);
-    this.child.stdout.on("data", (data: Buffer) => this.#add("stdout", data));
-    this.child.stderr.on("data", (data: Buffer) => this.#add("stderr", data));
-    this.ended = new Promise((resolve) => {
-      this.child.on("close", (code, signal) => {
-        running.delete(this.child);
-        resolve(code ?? String(signal));
-        this.#changed();
-      });
-    });
-  }
-
-  async printed(line: string): Promise<void> {
-    while (!this.stdout.split("\n").includes(line)) {
-      if (!running.has(this.child)) expect.fail(`ended before it printed ${line}: ${this.stderr}`);
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
-      });
-    }
-  }
-
-  #add(stream: "stdout" | "stderr", data: Buffer): void {
-    this[stream] += data.toString();
-    this.#changed();
+    super("vtl", words);
   }
 }
 
