@@ -20,6 +20,30 @@ const TOOLS = {
   tgtd: "tgt",
 };
 
+/** Both sides with the same promise about the page cache. */
+interface Pair {
+  readonly title: string;
+  readonly file: string;
+  readonly options: readonly string[];
+  /** tgtd's `--bstype`. */
+  readonly backingStore: string;
+}
+
+const PAIRS: readonly Pair[] = [
+  {
+    title: "iSCSI: fileio_tgt and tgtd",
+    file: "in the page cache",
+    options: [],
+    backingStore: "rdwr",
+  },
+  {
+    title: "iSCSI: fileio_tgt -o and tgtd --bstype aio",
+    file: "read and written with O_DIRECT by both",
+    options: ["-o"],
+    backingStore: "aio",
+  },
+];
+
 interface Round {
   readonly commandsPerSecond: number;
   readonly cpuUsPerCommand: number;
@@ -33,13 +57,19 @@ export async function iscsiSection({ rounds }: Options): Promise<Table[]> {
   }
   await using images = await Images.open();
   const path = await warmFile(images);
+  const tables: Table[] = [];
+  for (const pair of PAIRS) tables.push(await tableOfPair(pair, path, rounds));
+  return tables;
+}
+
+async function tableOfPair(pair: Pair, path: string, rounds: number): Promise<Table> {
   const servers: BenchServer[] = [];
   try {
-    servers.push(await startOurs(path));
-    servers.push(await startTgtd(path));
+    servers.push(await startOurs(path, pair.options));
+    servers.push(await startTgtd(path, pair.backingStore));
     const rows: string[][] = [];
     for (const load of LOADS) rows.push(await compare(load, servers, rounds));
-    return [tableOf(rows, servers[0]!.name, rounds)];
+    return tableOf(pair, rows, servers[0]!.name, rounds);
   } finally {
     for (const server of servers) await server.stop();
   }
@@ -118,11 +148,11 @@ function rateOf({ length }: Load, { rate }: Side): string {
 
 function tableOf(rows: readonly string[][], name: string, rounds: number): Table {
   return {
-    title: "iSCSI: fileio_tgt and tgtd",
+    title,
     note:
       `Medians of ${rounds} rounds, turn by turn, in parentheses the lowest and the highest; the ` +
       `ratio is that of each round's pair; ` +
-      `${cpus().length} CPUs for server and client together; a file of 256 MiB in the page cache.`,
+      `${cpus().length} CPUs for server and client together; a file of 256 MiB, ${file}.`,
     columns: [
       "load",
       `${name}, commands/s`,

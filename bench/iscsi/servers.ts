@@ -23,10 +23,13 @@ const POLL_MS = 100;
 const root = join(import.meta.dirname, "../..");
 
 /** `fileio_tgt` from the build where it is newer than the sources, as users run it. */
-export async function startOurs(path: string): Promise<BenchServer> {
+export async function startOurs(path: string, options: readonly string[]): Promise<BenchServer> {
   const built = buildIsFresh();
   const disks = [{ name: "bench", path }];
-  const server = await FileioTgt.start(disks, built ? { program: FROM_BUILD } : {});
+  const server = await FileioTgt.start(disks, {
+    options,
+    ...(built && { program: FROM_BUILD }),
+  });
   return {
     name: built ? "fileio_tgt" : "fileio_tgt (sources)",
     url: server.urls[0]!,
@@ -50,8 +53,12 @@ export function buildIsFresh(): boolean {
   );
 }
 
-/** Debian's `tgtd` with its defaults; its LUN 0 is a controller, so the disk is LUN 1. */
-export async function startTgtd(path: string): Promise<BenchServer> {
+/**
+ * Debian's `tgtd` with its defaults; its LUN 0 is a controller, so the disk is LUN 1.
+ *
+ * @param backingStore its `--bstype`: "rdwr" is buffered, "aio" O_DIRECT
+ */
+export async function startTgtd(path: string, backingStore: string): Promise<BenchServer> {
   const port = await freePort();
   // The number of its administrator's socket, below 32768.
   const control = String(1 + (port % 32_000));
@@ -73,7 +80,7 @@ export async function startTgtd(path: string): Promise<BenchServer> {
   try {
     const target = ["--mode", "target", "--tid", "1"];
     await retried(() => admin("--op", "new", ...target, "-T", iqn));
-    const lun = ["--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", path];
+    const lun = ["--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", path, "-E", backingStore];
     await admin("--op", "new", ...lun);
     await admin("--op", "bind", ...target, "-I", "ALL");
   } catch (error) {

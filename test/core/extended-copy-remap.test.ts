@@ -132,6 +132,23 @@ describe("a handler", () => {
     await rig.close();
   });
 
+  test("that takes its time is waited for when its device is closed", async () => {
+    let settle: (left: readonly CopySegment[]) => void = () => undefined;
+    const remap = () =>
+      new Promise<readonly CopySegment[]>((resolve) => {
+        settle = resolve;
+      });
+    const rig = await openDisks({ remap });
+    const copying = rig.a.execute(copy({ segments: [SEGMENT] }));
+    let closed = false;
+    const closing = rig.close().then(() => (closed = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(closed).toBe(false);
+    settle([]);
+    expect(outcomeOf(await copying)).toBe("GOOD");
+    await closing;
+  });
+
   test("is not asked where its option is off", async () => {
     let asked = 0;
     const remap = () => {

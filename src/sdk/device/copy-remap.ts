@@ -16,29 +16,24 @@ type RemapView = ReturnType<typeof ScstUserExtCopyRemap.view>;
 /** What is left to copy, or why nothing more is to be copied. */
 export type RemapResult = readonly CopyExtent[] | Outcome;
 
-/** Asks the handler to copy a segment of an EXTENDED COPY itself; `done` gets what it says. */
+/** Asks the handler to copy a segment of an EXTENDED COPY itself. Never throws, nor rejects. */
 export function remapCopy(
   handler: DeviceHandler,
   view: RemapView,
   sessions: Sessions,
-  done: (result: RemapResult) => void,
   report: Report,
-): void {
-  const fail = (error: unknown) => {
+): RemapResult | Promise<RemapResult> {
+  const failed = (error: unknown): Outcome => {
     report("HANDLER", "the handler's extendedCopyRemap failed", error);
-    done(outcomeOfError(error));
+    return outcomeOfError(error);
   };
   try {
     const segment = segmentOf(view, sessions);
     // A handler without the callback does not get here: the option is off.
     const result = handler.extendedCopyRemap?.(segment) ?? [segment];
-    if (result instanceof Promise) {
-      result.then((left) => done(check(left))).catch(fail);
-    } else {
-      done(check(result));
-    }
+    return result instanceof Promise ? result.then(check).catch(failed) : check(result);
   } catch (error) {
-    fail(error);
+    return failed(error);
   }
 }
 

@@ -68,6 +68,8 @@ export class DeviceLoop implements CommandHost {
   readonly #slots: SlotCommand[] = [];
   /** Commands that the handler has not finished yet: only those that wait for something. */
   readonly #waiting = new Set<SlotCommand>();
+  /** Copies that it has not finished yet. */
+  #remapCount = 0;
   #pumping = false;
   #again = false;
   #scheduled = false;
@@ -274,7 +276,7 @@ export class DeviceLoop implements CommandHost {
 
   /** Replies that were made outside of a pump go together at the end of this turn. */
   #schedule(): void {
-    if (this.#waiting.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    if (this.#isIdle()) for (const resolve of this.#whenIdle.splice(0)) resolve();
     if (this.#scheduled || this.#pumping) return;
     this.#scheduled = true;
     queueMicrotask(this.#scheduledPump);
@@ -401,17 +403,28 @@ export class DeviceLoop implements CommandHost {
 
   #remap(view: GetCmdView): void {
     const { cmdH } = view;
-    const done = (result: RemapResult) => {
-      if (this.#closed) return;
-      const { remapReply } = this.#startReply(cmdH, SCST_USER_EXT_COPY_REMAP);
-      remapReply.status = 0;
-      remapReply.senseLen = 0;
-      remapReply.psenseBuffer = 0;
-      if ("status" in result) this.#putRefusal(remapReply, result);
-      else this.#mailbox.putExtents(remapReply, result);
-      this.#schedule();
-    };
-    remapCopy(this.#handler, view.remapCmd, this.#sessions, done, this.#report);
+    const result = remapCopy(this.#handler, view.remapCmd, this.#sessions, this.#report);
+    if (!(result instanceof Promise)) {
+      this.#replyRemap(cmdH, result);
+      return;
+    }
+    this.#remapCount++;
+    result
+      .then((later) => {
+        this.#remapCount--;
+        if (!this.#closed) this.#replyRemap(cmdH, later);
+        this.#schedule();
+      })
+      .catch((error: unknown) => this.#report("LOOP", "finishing a copy failed", error));
+  }
+
+  #replyRemap(handle: number, result: RemapResult): void {
+    const { remapReply } = this.#startReply(handle, SCST_USER_EXT_COPY_REMAP);
+    remapReply.status = 0;
+    remapReply.senseLen = 0;
+    remapReply.psenseBuffer = 0;
+    if ("status" in result) this.#putRefusal(remapReply, result);
+    else this.#mailbox.putExtents(remapReply, result);
   }
 
   #putRefusal(remapReply: ReplyView["remapReply"], { status, sense, details }: Outcome): void {
@@ -457,10 +470,14 @@ export class DeviceLoop implements CommandHost {
 
   /** Resolves when the handler has nothing unfinished. */
   idle(): Promise<void> {
-    if (this.#waiting.size === 0) return Promise.resolve();
+    if (this.#isIdle()) return Promise.resolve();
     return new Promise((resolve) => {
       this.#whenIdle.push(resolve);
     });
+  }
+
+  #isIdle(): boolean {
+    return this.#waiting.size === 0 && this.#remapCount === 0;
   }
 
   /** New commands get BUSY; resolves when those that the handler has are answered. */
