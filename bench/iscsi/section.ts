@@ -146,7 +146,12 @@ function rateOf({ length }: Load, { rate }: Side): string {
   return `${scale(median).toFixed(0)} MB/s (${scale(min).toFixed(0)}–${scale(max).toFixed(0)})`;
 }
 
-function tableOf(rows: readonly string[][], name: string, rounds: number): Table {
+function tableOf(
+  { title, file }: Pair,
+  rows: readonly string[][],
+  name: string,
+  rounds: number,
+): Table {
   return {
     title,
     note:

@@ -6,6 +6,7 @@ export const SYS_IO_URING_SETUP = 425;
 export const SYS_IO_URING_ENTER = 426;
 export const SYS_IO_URING_REGISTER = 427;
 
+export const IORING_SETUP_TASKRUN_FLAG = 1 << 9;
 export const IORING_SETUP_SINGLE_ISSUER = 1 << 12;
 export const IORING_SETUP_DEFER_TASKRUN = 1 << 13;
 
@@ -21,6 +22,12 @@ export const IORING_OFF_SQES = 0x1000_0000;
 
 export const IORING_ENTER_GETEVENTS = 1 << 0;
 export const IORING_ENTER_EXT_ARG = 1 << 3;
+
+/** In the submission ring's flags: an enter has completions to make, some that found no room. */
+export const IORING_SQ_CQ_OVERFLOW = 1 << 1;
+export const IORING_SQ_TASKRUN = 1 << 2;
+/** In the completion ring's flags, where we set it: the eventfd is left alone. */
+export const IORING_CQ_EVENTFD_DISABLED = 1 << 0;
 
 export const IORING_REGISTER_EVENTFD = 4;
 

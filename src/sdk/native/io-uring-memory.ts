@@ -15,7 +15,10 @@ const FEATURES = abi.IORING_FEAT_SINGLE_MMAP | abi.IORING_FEAT_NODROP | abi.IORI
  * What this thread alone submits needs no lock, and completions are worked out when they are
  * asked for instead of by an interrupt of this thread: from Linux 6.1.
  */
-const SETUP_FLAGS = [abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_DEFER_TASKRUN, 0] as const;
+const SETUP_FLAGS = [
+  abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_DEFER_TASKRUN | abi.IORING_SETUP_TASKRUN_FLAG,
+  0,
+] as const;
 
 /** A ring in this process's memory. Places (`…At`) are indexes of 32-bit words. */
 export interface Ring {
@@ -28,9 +31,12 @@ export interface Ring {
   readonly sqes: Int32Array;
   readonly sqTailAt: number;
   readonly sqMask: number;
+  readonly sqFlagsAt: number;
   readonly cqHeadAt: number;
   readonly cqTailAt: number;
   readonly cqMask: number;
+  /** Undefined where the kernel has no such flags: before 5.8. */
+  readonly cqFlagsAt: number | undefined;
   readonly cqesAt: number;
   /** Whether waiting can have a timeout. */
   readonly waitsWithTimeout: boolean;
@@ -100,9 +106,11 @@ function map(libc: Libc, fd: number, eventFd: number, params: Params): Ring | un
     sqes,
     sqTailAt: sqOff.tail / WORD,
     sqMask: sqEntries - 1,
+    sqFlagsAt: sqOff.flags / WORD,
     cqHeadAt: cqOff.head / WORD,
     cqTailAt: cqOff.tail / WORD,
     cqMask: cqEntries - 1,
+    cqFlagsAt: cqOff.flags === 0 ? undefined : cqOff.flags / WORD,
     cqesAt: cqOff.cqes / WORD,
     waitsWithTimeout: (params.features & abi.IORING_FEAT_EXT_ARG) !== 0,
     scratchAddress,

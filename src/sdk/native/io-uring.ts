@@ -147,12 +147,33 @@ export class IoUring {
   }
 
   #pump(): void {
-    for (let round = 0; round < ROUNDS_MAX; round++) {
-      this.#enter(0, abi.IORING_ENTER_GETEVENTS, 0, 0);
-      this.#collect();
-      if (this.#toSubmit === 0) return;
+    // What comes to an end now is collected now: no other turn of the event loop is needed for it.
+    this.#wakeOnCompletion(false);
+    try {
+      for (let round = 0; round < ROUNDS_MAX; round++) {
+        this.#enter(0, abi.IORING_ENTER_GETEVENTS, 0, 0);
+        this.#collect();
+        if (this.#toSubmit === 0) break;
+      }
+    } finally {
+      this.#wakeOnCompletion(true);
+      if (this.#toSubmit > 0 || this.#hasCompletions()) this.#schedule();
     }
-    this.#schedule();
+  }
+
+  #wakeOnCompletion(wanted: boolean): void {
+    const { cq, cqFlagsAt } = this.#ring;
+    if (cqFlagsAt === undefined) return;
+    Atomics.store(cq, cqFlagsAt, wanted ? 0 : abi.IORING_CQ_EVENTFD_DISABLED);
+  }
+
+  /** Asked for after the wake-ups are on again: what came before that wakes nobody. */
+  #hasCompletions(): boolean {
+    const { sq, sqFlagsAt, cq, cqTailAt } = this.#ring;
+    const flags = abi.IORING_SQ_TASKRUN | abi.IORING_SQ_CQ_OVERFLOW;
+    return (
+      (Atomics.load(sq, sqFlagsAt) & flags) !== 0 || Atomics.load(cq, cqTailAt) !== this.#cqHead
+    );
   }
 
   /** Hands over what is new, and has the kernel finish what it can. */
