@@ -27,7 +27,7 @@ import {
 import { announceDrop, requestLogout } from "./tasks/async-message.ts";
 import type { Logout } from "./tasks/logout.ts";
 import { sendPing } from "./tasks/nop.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "../socket/transport.ts";
 
 /** What all connections of a server have in common. */
 export interface ConnectionServer extends AdmissionServer {

@@ -16,4 +16,4 @@ export { ISCSI_LIMITS, type IscsiLimits } from "./limits.ts";
 export type { PortalAddress } from "./portal.ts";
 export { type IscsiPortal, IscsiServer, type IscsiServerOptions } from "./server.ts";
 export type { ConnectionStatistics, IscsiStatistics, SessionStatistics } from "./statistics.ts";
-export type { Transport, TransportEvents } from "./transport.ts";
+export type { Transport, TransportEvents } from "../socket/transport.ts";

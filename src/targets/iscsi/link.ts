@@ -6,7 +6,7 @@ import { IscsiCode } from "./errors.ts";
 import type { IscsiLimits } from "./limits.ts";
 import { type PduConsumer, PduReader } from "./pdu-reader.ts";
 import { PduWriter } from "./pdu-writer.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import type { Transport, TransportEvents } from "../socket/transport.ts";
 
 export interface LinkOptions {
   readonly core: Core;

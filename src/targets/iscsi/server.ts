@@ -19,7 +19,7 @@ import { bufferReady } from "./tasks/data-out.ts";
 import { sendResponse } from "./tasks/data-in.ts";
 import { taskManagementDone } from "./tasks/task-management.ts";
 import type { Task } from "./tasks/task.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import type { Transport, TransportEvents } from "../socket/transport.ts";
 
 /** SPC-5, "Version descriptor values": iSCSI, no version claimed. */
 const ISCSI_VERSION_DESCRIPTOR = 0x0960;

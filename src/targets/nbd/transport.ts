@@ -1,4 +1,4 @@
-import type { Transport, TransportEvents } from "../iscsi/transport.ts";
+import type { Transport, TransportEvents } from "../socket/transport.ts";
 import type { TlsSettings } from "./tls.ts";
 
 export type { TransportEvents };

@@ -1,4 +1,4 @@
-import type { Transport, TransportEvents } from "../../../../src/targets/iscsi/transport.ts";
+import type { Transport, TransportEvents } from "../../../../src/targets/socket/transport.ts";
 
 /** A socket without a network: what the connection writes is kept, in order. */
 export class FakeTransport implements Transport {

@@ -25,7 +25,7 @@ import type { Layout } from "../../../../src/protocol/layout/index.ts";
 import type { IscsiLimits } from "../../../../src/targets/iscsi/limits.ts";
 import type { IscsiExport } from "../../../../src/targets/iscsi/exported-target.ts";
 import { IscsiServer, type IscsiServerOptions } from "../../../../src/targets/iscsi/server.ts";
-import type { TransportEvents } from "../../../../src/targets/iscsi/transport.ts";
+import type { TransportEvents } from "../../../../src/targets/socket/transport.ts";
 import { FakeTransport } from "./fake-transport.ts";
 import { RamDevice } from "./ram-device.ts";
 
