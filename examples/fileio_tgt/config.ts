@@ -3,10 +3,10 @@ import { dirname, resolve } from "node:path";
 
 import { type IscsiConfig, iscsiOptionsFromJson, UsageError } from "scst-user";
 
-import { secretFrom } from "./chap.ts";
+import { secretFrom } from "../support/chap.ts";
 import { DEVICE_RULES, type DeviceSettings, deviceSettings } from "./device-settings.ts";
 import { PROGRAM_RULES } from "./program-rules.ts";
-import { deviceName, path as pathRule, type Rule, wrong } from "./rules.ts";
+import { deviceName, path as pathRule, type Rule, wrong } from "../support/rules.ts";
 
 /** What a configuration file says, checked. */
 export interface ConfigFile {

@@ -1,6 +1,6 @@
 import type { DeviceOptions, DiskOptions, FileStoreOptions } from "scst-user";
 
-import { bytes, flag, hex, oneOf, powerOfTwo, text } from "./rules.ts";
+import { bytes, flag, hex, oneOf, powerOfTwo, text } from "../support/rules.ts";
 
 /** How a device is called for, on the command line and in the configuration file alike. */
 export const DEVICE_RULES = {

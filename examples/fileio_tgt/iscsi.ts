@@ -1,6 +1,6 @@
 import { type Core, type IscsiConfig, IscsiServer } from "scst-user";
 
-import { chapFrom } from "./chap.ts";
+import { chapFrom } from "../support/chap.ts";
 import type { DeviceSettings } from "./device-settings.ts";
 import type { Options } from "./options.ts";
 import type { Address } from "./program-rules.ts";

@@ -1,6 +1,6 @@
 import { type BufferPoolOptions, exportPlace } from "scst-user";
 
-import { wholeNumber, wrong } from "./rules.ts";
+import { wholeNumber, wrong } from "../support/rules.ts";
 
 /** How the devices are served to the kernel's SCST. */
 export interface KernelOptions {

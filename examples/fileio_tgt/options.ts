@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 
 import type { IscsiConfig } from "scst-user";
 
-import type { ChapWords } from "./chap.ts";
+import type { ChapWords } from "../support/chap.ts";
 import { type ConfigFile, readConfig } from "./config.ts";
 import {
   DEVICE_RULES,
@@ -15,7 +15,7 @@ import {
 import { type KernelOptions, kernelOptionsOf } from "./kernel-options.ts";
 import { type NbdOptions, nbdOptionsOf } from "./nbd-options.ts";
 import { type Address, DEFAULT_ADDRESS, ADDRESS, PROGRAM_RULES } from "./program-rules.ts";
-import { deviceName, wholeNumber, wrong } from "./rules.ts";
+import { deviceName, wholeNumber, wrong } from "../support/rules.ts";
 
 export interface Options {
   readonly vdiskId: number;

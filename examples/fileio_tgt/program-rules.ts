@@ -1,4 +1,4 @@
-import { path, type Rule, wholeNumber, wrong } from "./rules.ts";
+import { path, type Rule, wholeNumber, wrong } from "../support/rules.ts";
 
 export interface Address {
   readonly host: string;

@@ -1,4 +1,4 @@
-import { type Rule, wrong } from "./value-rules.ts";
+import { type Rule, wrong } from "../support/rules.ts";
 
 export interface Address {
   readonly host: string;

@@ -1,4 +1,4 @@
-import { wrong } from "./value-rules.ts";
+import { wrong } from "../support/rules.ts";
 import { CARTRIDGE_OPTIONS, cartridgeSettings, split } from "./arguments.ts";
 import type { CartridgeSettings } from "./create.ts";
 import { barcodesOf } from "./rules.ts";

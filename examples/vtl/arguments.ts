@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
-import { bytes, oneOf, type Rule, wholeNumber, wrong } from "./value-rules.ts";
+import { bytes, oneOf, type Rule, wholeNumber, wrong } from "../support/rules.ts";
 import type { CartridgeSettings } from "./create.ts";
 import { personality } from "./rules.ts";
 

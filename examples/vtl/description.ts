@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { folderStateStore, UsageError } from "scst-user";
 
-import { hex, type Rule, text, wholeNumber } from "./value-rules.ts";
+import { hex, type Rule, text, wholeNumber } from "../support/rules.ts";
 import { MAIL_SLOTS_MAX, SLOTS_MAX } from "./models.ts";
 import { iqn, libraryName, personality } from "./rules.ts";
 

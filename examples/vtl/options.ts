@@ -1,8 +1,8 @@
 import { basename, resolve } from "node:path";
 
-import type { ChapWords } from "./chap.ts";
+import type { ChapWords } from "../support/chap.ts";
 import { type Address, address, DEFAULT_ADDRESS } from "./address.ts";
-import { hex, oneOf, text, wrong } from "./value-rules.ts";
+import { hex, oneOf, text, wrong } from "../support/rules.ts";
 import { type AdminRequest, parseAdmin } from "./admin-options.ts";
 import { CARTRIDGE_OPTIONS, cartridgeSettings, given, number, split, value } from "./arguments.ts";
 import type { NewLibrary } from "./create.ts";

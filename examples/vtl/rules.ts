@@ -1,6 +1,6 @@
 import { type Density, type Personality, TAPE_PERSONALITIES } from "scst-user";
 
-import { type Rule, wrong } from "./value-rules.ts";
+import { type Rule, wrong } from "../support/rules.ts";
 
 /** A drive's model, `lto8` or `lto-8`. */
 export const personality: Rule<string> = (where, value) => {

@@ -14,7 +14,7 @@ import {
   type TapeDrive,
 } from "scst-user";
 
-import { chapFrom } from "./chap.ts";
+import { chapFrom } from "../support/chap.ts";
 import { administer } from "./admin.ts";
 import { listenForOperators } from "./control.ts";
 import { OperatedLibrary, type Tell } from "./library.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { chapFrom, type ChapWords } from "../../../examples/fileio_tgt/chap.ts";
+import { chapFrom, type ChapWords } from "../../../examples/support/chap.ts";
 
 const SECRET = "a secret of 22 bytes..";
 let folder: string;

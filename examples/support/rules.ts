@@ -2,7 +2,7 @@ import { UsageError } from "scst-user";
 
 /**
  * Checks a value and gives it in the form that the program uses. `where` names it for the
- * message: an option, or a place in the configuration file.
+ * message: an option, or a place in a configuration file.
  */
 export type Rule<T> = (where: string, value: unknown) => T;
 
