@@ -134,6 +134,26 @@ describe("TASK REASSIGN", () => {
     expect(server.disk.medium.subarray(0, 1024)).toEqual(data);
   });
 
+  test.each([
+    ["write", (a: TestInitiator) => a.write(0, 1, { initiatorTaskTag: 5 }, pattern(512)), 1],
+    ["read", (a: TestInitiator) => a.read(0, 1, { initiatorTaskTag: 5 }), 2],
+  ])("a %s whose answer was lost again and again", async (_what, request, pduCount) => {
+    const { server, a } = open();
+    server.disk.medium.set(pattern(512));
+    a.send(request(a));
+    await cut(a);
+    let last = a;
+    for (let connectionId = 1; connectionId < 5; connectionId++) {
+      const { other } = last.join(connectionId);
+      const { code, others } = reassign(other, 5);
+      expect(code).toBe(Code.functionComplete);
+      expect(others).toHaveLength(pduCount);
+      expect(others.at(-1)?.fields).toMatchObject({ initiatorTaskTag: 5, status: 0 });
+      await cut(other);
+      last = other;
+    }
+  });
+
   test("of a task that never was, or that is another connection's", () => {
     const { server, a } = open();
     server.disk.holdExecution = true;
