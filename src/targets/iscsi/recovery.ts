@@ -177,7 +177,8 @@ export function sendAgain(phase: FullFeature, { header, segment }: KeptAnswer): 
 
 /** Sends an answer over a connection that it was not meant for: with a StatSN of that one. */
 export function sendAnew(phase: FullFeature, answer: KeptAnswer): void {
-  phase.recovery?.attach(answer.run);
+  // Most answers have no data: to attach none would say that they were dropped.
+  if (answer.run !== undefined) phase.recovery?.attach(answer.run);
   const pdu = numbered.at(0, answer.header);
   phase.number(pdu, true);
   writeAnswer(phase, answer.header, answer.segment);

@@ -2,10 +2,11 @@
 import { describe, expect, test } from "vitest";
 import {
   LogoutReason,
+  SnackType,
   TaskManagementFunction,
   TaskManagementResponseCode as Code,
 } from "../../../src/protocol/iscsi/index.ts";
-import { pattern, type TestInitiator, TestServer } from "./support/initiator.ts";
+import { pattern, type ReceivedPdu, type TestInitiator, TestServer } from "./support/initiator.ts";
 
 const KEYS = { ErrorRecoveryLevel: "2", MaxConnections: "2", MaxRecvDataSegmentLength: "512" };
 
@@ -132,6 +133,46 @@ describe("TASK REASSIGN", () => {
     const values = { initiatorTaskTag: 5, targetTransferTag, bufferOffset: 512, final: true };
     b.send(b.dataOut(values, data.subarray(512)));
     expect(server.disk.medium.subarray(0, 1024)).toEqual(data);
+  });
+
+  test.each([
+    ["write", (a: TestInitiator) => a.write(0, 1, { initiatorTaskTag: 5 }, pattern(512)), 1],
+    ["read", (a: TestInitiator) => a.read(0, 1, { initiatorTaskTag: 5 }), 2],
+  ])("a %s whose answer was lost again and again", async (_what, request, pduCount) => {
+    const { server, a } = open();
+    server.disk.medium.set(pattern(512));
+    a.send(request(a));
+    await cut(a);
+    let last = a;
+    for (let connectionId = 1; connectionId < 5; connectionId++) {
+      const { other } = last.join(connectionId);
+      const { code, others } = reassign(other, 5);
+      expect(code).toBe(Code.functionComplete);
+      expect(others).toHaveLength(pduCount);
+      expect(others.at(-1)?.fields).toMatchObject({ initiatorTaskTag: 5, status: 0 });
+      await cut(other);
+      last = other;
+    }
+  });
+
+  test("a read whose tag for DataACK another read of the new connection has", async () => {
+    const { server, a } = open({ MaxBurstLength: "1024" });
+    server.disk.medium.set(pattern(2048));
+    a.send(a.read(0, 4, { initiatorTaskTag: 5 }));
+    await cut(a);
+    const { other: b } = a.join(1, { MaxRecvDataSegmentLength: "512" });
+    b.send(b.read(0, 4, { initiatorTaskTag: 6, cmdSn: 3 }));
+    const tagOf = (pdus: readonly ReceivedPdu[]) =>
+      pdus.find(({ fields }) => fields["acknowledge"] === true)?.fields["targetTransferTag"];
+    const tag = tagOf(b.receive());
+    const { others } = reassign(b, 5);
+    expect(tag).toBeDefined();
+    expect(tagOf(others)).not.toBe(tag);
+    b.send(b.snack(SnackType.dataAck, { targetTransferTag: tag, begRun: 2 }));
+    b.send(b.snack(SnackType.dataOrR2t, { initiatorTaskTag: 5, begRun: 0, runLength: 1 }));
+    expect(b.receive().map(({ name }) => name)).toEqual(["SCSI Data-In"]);
+    b.send(b.snack(SnackType.dataOrR2t, { initiatorTaskTag: 6, begRun: 0, runLength: 1 }));
+    expect(b.receive().map(({ name }) => name)).toEqual(["Reject"]);
   });
 
   test("of a task that never was, or that is another connection's", () => {

@@ -9,8 +9,8 @@ export interface DataInRun {
   readonly data: Uint8Array;
   readonly initiatorTaskTag: number;
   readonly lun: Uint8Array;
-  /** For DataACK. */
-  readonly tag: number;
+  /** For DataACK: one of its connection's. */
+  tag: number;
   /** The DataSN that begins at `start`. */
   firstDataSn: number;
   start: number;

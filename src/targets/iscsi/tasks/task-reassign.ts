@@ -54,6 +54,8 @@ function answerHere(phase: FullFeature, answer: KeptAnswer, expDataSn: number): 
     const valid = expDataSn > run.acknowledged && expDataSn <= endOf(run);
     const from = valid ? expDataSn : run.acknowledged;
     run.acknowledged = from;
+    // The tag that it had may be that of other data here.
+    if (phase.recovery !== undefined) run.tag = phase.recovery.nextTag();
     cutAnew(run, from, phase);
     sendRun(phase, run);
   }

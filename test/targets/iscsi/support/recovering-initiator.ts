@@ -14,6 +14,10 @@ const SEGMENT_LENGTH = 1024;
 const MAX_BURST_LENGTH = 4096;
 const FIRST_BURST_LENGTH = 2048;
 const NOBODY_ANSWERS_MS = 10_000;
+/** Far more than lost PDUs and cuts explain: something stands still. */
+const ROUND_COUNT_MAX = 400;
+/** Task tags of what is no job: those from here on. */
+const OTHER_TAGS = 0x8000_0000;
 
 /** How the network treats what goes over it. Each is one in so many; 0 is never. */
 export interface Faults {
@@ -58,7 +62,6 @@ interface Line {
   /** Statuses that have come and are not acknowledged, with the job of each. */
   readonly early: Map<number, Job | undefined>;
   answered: Map<number, ReceivedPdu>;
-  nextTag: number;
 }
 
 /**
@@ -72,6 +75,7 @@ export class RecoveringInitiator {
   #cmdSn = 1;
   #expCmdSn = 1;
   #tag = 1;
+  #otherTag = OTHER_TAGS;
   #lastConnectionId = -1;
   #tsih = 0;
   /** What has gone wrong so far, by kind. */
@@ -135,8 +139,7 @@ export class RecoveringInitiator {
     initiator.dataDigest = true;
     this.#tsih = answer.fields["tsih"] as number;
     initiator.expStatSn = (answer.fields["statSn"] as number) + 1;
-    const nextTag = 0x0100_0000 * (connectionId + 1);
-    return { connectionId, socket, early: new Map(), answered: new Map(), nextTag };
+    return { connectionId, socket, early: new Map(), answered: new Map() };
   }
 
   #job(lba: number, data: Uint8Array, source: Uint8Array | undefined, by: Line): Job {
@@ -231,7 +234,8 @@ export class RecoveringInitiator {
 
   /** Until every job has its status and its data. */
   async #finish(): Promise<void> {
-    while (this.#jobs.size > 0) {
+    for (let round = 0; this.#jobs.size > 0; round++) {
+      if (round > ROUND_COUNT_MAX) throw new TypeError(`no end of ${this.#jobs.size} tasks`);
       if (this.#options.level === 2) this.#cutSome();
       await Promise.all(this.#lines.map((line) => this.#ping(line)));
       this.#options.roundOver();
@@ -290,7 +294,7 @@ export class RecoveringInitiator {
   /** After it everything that was sent before has been seen. */
   async #ping(line: Line): Promise<void> {
     const { initiator } = line.socket;
-    const tag = line.nextTag++;
+    const tag = this.#otherTag++;
     initiator.send(initiator.nop({ immediate: true, initiatorTaskTag: tag, cmdSn: this.#cmdSn }));
     await this.#answerTo(line, tag);
   }
@@ -391,7 +395,7 @@ export class RecoveringInitiator {
     if (!sameId) {
       const reasonCode = LogoutReason.removeConnectionForRecovery;
       const { connectionId } = before;
-      const initiatorTaskTag = line.nextTag++;
+      const initiatorTaskTag = this.#otherTag++;
       const cmdSn = this.#cmdSn;
       initiator.send(initiator.logout({ reasonCode, connectionId, initiatorTaskTag, cmdSn }));
       await this.#answerTo(line, initiatorTaskTag);
@@ -403,7 +407,7 @@ export class RecoveringInitiator {
 
   async #reassign(job: Job, line: Line): Promise<void> {
     const { initiator } = line.socket;
-    const initiatorTaskTag = line.nextTag++;
+    const initiatorTaskTag = this.#otherTag++;
     const values = { referencedTaskTag: job.tag, initiatorTaskTag, cmdSn: this.#cmdSn };
     initiator.send(initiator.taskManagement(TaskManagementFunction.taskReassign, values));
     job.by = line;
