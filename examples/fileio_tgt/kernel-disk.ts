@@ -16,6 +16,8 @@ export interface KernelDiskSettings {
   readonly device: DeviceSettings;
   /** How initiators tell it from others. */
   readonly identifiedName: string;
+  /** Whether several threads have a disk of these settings each. */
+  readonly isOneOfSeveral: boolean;
 }
 
 export interface OpenDisk {
