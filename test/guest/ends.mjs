@@ -20,7 +20,7 @@ const device =
     ? await registerDevice(kernelChannel(), "ends", makeHandler())
     : await registerThreadedDevice("ends", {
         module: new URL("memory-disk.mjs", import.meta.url),
-        threads: 4,
+        threads: 2,
         blocking: mode === "blocking",
       });
 await exportFromKernel("ends", exportPlace("scst_local"));

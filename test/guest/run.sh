@@ -148,6 +148,7 @@ case_options() {
   local way
   for way in "std all ignore" "call all call" "excpt read call" "std write call" "call none call" \
     "excpt all ignore" "std none call"; do
+    echo "        $way"
     # shellcheck disable=SC2086
     set -- $way
     serve --export scst_local -p "$1" -m "$2" -f "$3" disk1 "$(file a 16M)" && verify 16k && stop ||
@@ -228,9 +229,10 @@ ends() {
 # However a program ends in the midst of commands, it does end, and the device with it.
 case_ends() {
   local mode way expected status
-  for mode in main threads blocking; do
+  for mode in ${ENDS_MODES:-main threads blocking}; do
     for way in "exit 7" "throw 1" "close 9"; do
       read -r way expected <<<"$way"
+      echo "        $mode, $way"
       run_until_ready test/guest/ends.mjs "$mode" "$way" || return 1
       load
       ends || { echo "$mode, $way: it hangs"; return 1; }

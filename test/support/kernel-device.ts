@@ -30,10 +30,7 @@ export const attach = (cmdH: number, session = SESSION) =>
     sess.initiatorName = "initiator";
   });
 
-export const exec = (
-  cmdH: number,
-  fill: (view: GetCmdView["execCmd"]) => void = () => undefined,
-) =>
+export const exec = (cmdH: number, fill: (view: GetCmdView["execCmd"]) => void = () => undefined) =>
   message(cmdH, SCST_USER_EXEC, ({ execCmd }) => {
     execCmd.sessH = SESSION;
     execCmd.cdbLen = 6;

@@ -112,7 +112,8 @@ describe("EXT_COPY_REMAP", () => {
     let list: Uint8Array = new Uint8Array(0);
     fake.onTaken = ({ reply: { remapReply } }) => {
       const { remapDescriptors, remapDescriptorsLen } = remapReply;
-      if (remapDescriptorsLen > 0) list = fake.bytesAt(remapDescriptors, remapDescriptorsLen).slice();
+      if (remapDescriptorsLen > 0)
+        list = fake.bytesAt(remapDescriptors, remapDescriptorsLen).slice();
     };
     fake.post(remap(5));
     return { reply: fake.taken[0]!.reply.remapReply, list };
@@ -253,7 +254,9 @@ test("a command that is answered in the background gets two replies", async () =
 
 test("a full batch of replies goes before the next is written", async () => {
   const waiting: ((outcome: typeof good) => void)[] = [];
-  const { fake } = await registered({ exec: () => new Promise((resolve) => waiting.push(resolve)) });
+  const { fake } = await registered({
+    exec: () => new Promise((resolve) => waiting.push(resolve)),
+  });
   const COUNT = 200;
   for (let cmdH = 2; cmdH < 2 + COUNT; cmdH++) fake.post(read(cmdH));
   for (const resolve of waiting) resolve(good);

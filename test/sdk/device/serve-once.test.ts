@@ -39,7 +39,12 @@ test("a call that waits takes no replies along: a signal would have it give them
   expect(loop.serveOnce(nothing)).toBe(true);
   loop.serveOnce(nothing);
   // The first is the session's.
-  expect(calls).toEqual(["1 replies, 0 gets", "0 replies, 32 gets", "2 replies, 0 gets", "0 replies, 32 gets"]);
+  expect(calls).toEqual([
+    "1 replies, 0 gets",
+    "0 replies, 32 gets",
+    "2 replies, 0 gets",
+    "0 replies, 32 gets",
+  ]);
   expect(handles(fake)).toEqual([1, 2, 3]);
 });
 

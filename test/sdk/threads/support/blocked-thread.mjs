@@ -4,9 +4,8 @@ import koffi from "koffi";
 import { register } from "tsx/esm/api";
 
 register();
-const { LEAVE_OFF, leaveOff, mustStop } = await import(
-  "../../../../src/sdk/threads/thread-group.ts"
-);
+const { LEAVE_OFF, leaveOff, mustStop } =
+  await import("../../../../src/sdk/threads/thread-group.ts");
 
 const read = koffi.load(null).func("read", "intptr_t", ["int", "uint8_t *", "size_t"]);
 const { event } = workerData.data;
