@@ -1,4 +1,4 @@
-/** The rarer subcommands and calls, byte by byte, over a device that does what a test tells it to. */
+/** The rarer subcommands and calls, byte by byte, over a device that a test drives. */
 import { describe, expect, test } from "vitest";
 import { ERRNO } from "../../../src/protocol/errno.ts";
 import { SENSE } from "../../../src/protocol/scsi/index.ts";
