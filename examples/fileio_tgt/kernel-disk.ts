@@ -16,6 +16,8 @@ export interface KernelDiskSettings {
   readonly device: DeviceSettings;
   /** How initiators tell it from others. */
   readonly identifiedName: string;
+  /** Whether several threads have a disk of these settings each. */
+  readonly isOneOfSeveral: boolean;
 }
 
 export interface OpenDisk {
@@ -26,7 +28,8 @@ export interface OpenDisk {
 
 export async function openDisk({ device, identifiedName }: KernelDiskSettings): Promise<OpenDisk> {
   const file = fileStore(device.path, device.store);
-  const store = device.nullio ? nullStore(file.size) : file;
+  // The buffers are this device's own: nobody's data but what was written to it is in them.
+  const store = device.nullio ? nullStore(file.size, { zeroes: false }) : file;
   if (device.nullio) await file.close();
   const handler = disk(store, { name: identifiedName, ...device.disk });
   return { handler, file: device.nullio ? undefined : file };

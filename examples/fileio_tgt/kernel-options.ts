@@ -7,6 +7,8 @@ export interface KernelOptions {
   /** Where each device becomes a LUN: `DRIVER[/TARGET[:LUN]]`; undefined for nowhere. */
   readonly place: string | undefined;
   readonly threads: number;
+  /** Whether threads of their own wait for commands in the kernel. */
+  readonly blocking: boolean;
   /** UNREGISTER_DEVICE before the device is closed, as old programs do. */
   readonly unregister: boolean;
   readonly preallocateCount: number;
@@ -19,6 +21,7 @@ export interface KernelValues {
   readonly kernel?: boolean | undefined;
   readonly export?: string | undefined;
   readonly threads?: string | undefined;
+  readonly blocking?: boolean | undefined;
   readonly unreg_before_close?: boolean | undefined;
   readonly sgv_single_cache?: string | undefined;
   readonly sgv_purge_interval?: string | undefined;
@@ -48,6 +51,7 @@ export function kernelOptionsOf(values: KernelValues): KernelOptions {
   return {
     place: values.export,
     threads,
+    blocking: values.blocking ?? false,
     unregister: values.unreg_before_close ?? false,
     preallocateCount: sizeKb === 0 ? 0 : count,
     preallocateBytes: sizeKb * 1024,

@@ -7,9 +7,10 @@ import { type KernelDiskSettings, oneOfSeveral, openDisk } from "./kernel-disk.t
 export const LOOK = "look";
 
 export const makeHandler: HandlerFactory = async (context) => {
-  const { handler, file } = await openDisk(context.data as KernelDiskSettings);
+  const settings = context.data as KernelDiskSettings;
+  const { handler, file } = await openDisk(settings);
   context.onTold((message) => {
     if (message === LOOK) file?.refreshSize();
   });
-  return oneOfSeveral(handler);
+  return settings.isOneOfSeveral ? oneOfSeveral(handler) : handler;
 };

@@ -78,8 +78,9 @@ export class KernelTarget {
     if (sizeBytes !== undefined) makeFile(path, sizeBytes);
     const { vdiskId } = this.#options;
     const identifiedName = vdiskId === 0 ? name : `${vdiskId}:${name}`;
-    const settings: KernelDiskSettings = { device, identifiedName };
-    const served = await (this.#kernel.threads > 1
+    const { threads, blocking } = this.#kernel;
+    const settings: KernelDiskSettings = { device, identifiedName, isOneOfSeveral: threads > 1 };
+    const served = await (threads > 1 || blocking
       ? this.#registerThreads(settings)
       : this.#registerHere(settings));
     const { preallocateCount, preallocateBytes } = this.#kernel;
@@ -106,12 +107,13 @@ export class KernelTarget {
 
   async #registerThreads(settings: KernelDiskSettings): Promise<Served> {
     const { name } = settings.device;
-    const { threads, bufferPool } = this.#kernel;
+    const { threads, blocking, bufferPool } = this.#kernel;
     const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const device = await registerThreadedDevice(name, {
       module: new URL(`./kernel-thread.${suffix}`, import.meta.url),
       data: settings,
       threads,
+      blocking,
       bufferPool,
       report: this.#report(name),
     });

@@ -97,6 +97,7 @@ const SPECS = {
   tls_verify_peer: yes(),
   tls_psk: text(),
   threads: text("e"),
+  blocking: yes(),
   non_blocking: yes("l"),
   multi_cmd: text("M"),
   unreg_before_close: yes("u"),
@@ -116,6 +117,7 @@ type Name = keyof typeof SPECS;
 /** Of those, the ones that have an effect with the kernel's SCST. */
 const WITH_KERNEL: readonly Name[] = [
   "threads",
+  "blocking",
   "unreg_before_close",
   "sgv_single_cache",
   "sgv_purge_interval",
@@ -127,7 +129,8 @@ const WITH_KERNEL: readonly Name[] = [
 /** Options of SCST's program that change nothing here: the lowest and highest value, and why. */
 const WITHOUT_EFFECT: Partial<Record<Name, readonly [min: number, max: number, why: string]>> = {
   threads: [1, 1024, "one thread serves all devices"],
-  non_blocking: [0, 1, "nothing blocks"],
+  blocking: [0, 1, "nothing waits in a kernel"],
+  non_blocking: [0, 1, "nothing blocks unless --blocking says so"],
   multi_cmd: [0, 1, "commands are always fetched in batches"],
   unreg_before_close: [0, 1, "devices are always unregistered before they are closed"],
   sgv_shared: [0, 1, "each device has buffers of its own"],

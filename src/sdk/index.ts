@@ -98,7 +98,7 @@ export { type FileStore, fileStore, type FileStoreOptions } from "./storage/file
 export { type FolderStateStore, folderStateStore } from "./storage/folder-state-store.ts";
 export { cartridgeFolder, libraryFolder } from "./storage/library-folder.ts";
 export { type MemoryStore, memoryStore, type MemoryStoreOptions } from "./storage/memory-store.ts";
-export { nullStore } from "./storage/null-store.ts";
+export { nullStore, type NullStoreOptions } from "./storage/null-store.ts";
 export { createQcow2, type CreateQcow2Options } from "./storage/qcow2/create.ts";
 export type { BackingName } from "./storage/qcow2/header.ts";
 export type { ImageHost } from "./storage/qcow2/host-file.ts";

@@ -26,7 +26,7 @@ needs() {
   [[ -f dist/examples/fileio_tgt/main.js ]] || skip "not built: npm run build"
 }
 
-load() {
+load_modules() {
   local module
   for module in scst scst_user scst_local; do
     [[ -d /sys/module/$module ]] && continue
@@ -36,9 +36,11 @@ load() {
   mkdir -p /var/lib/scst/pr
 }
 
-# Serves with the arguments; waits until it is ready.
-serve() {
-  node dist/examples/fileio_tgt/main.js "$@" >"$LOG" 2>&1 &
+serve() { run_until_ready dist/examples/fileio_tgt/main.js "$@"; }
+
+# Runs a program with arguments; waits until it is ready and its disks are there.
+run_until_ready() {
+  node "$@" >"$LOG" 2>&1 &
   PID=$!
   for _ in $(seq 600); do
     grep -q '^ready$' "$LOG" && { find_disks; return 0; }
@@ -127,6 +129,14 @@ case_threads() {
   verify && stop
 }
 
+case_blocking() {
+  local threads
+  for threads in 1 4; do
+    serve --export scst_local --blocking -e "$threads" disk1 "$(file a)" || return 1
+    verify && stop || { echo "with -e $threads"; return 1; }
+  done
+}
+
 case_two_devices() {
   serve --export scst_local disk1 "$(file a)" disk2 "$(file b 32M)" || return 1
   [[ ${#DISKS[@]} = 2 ]] || { echo "disks: ${DISKS[*]}"; return 1; }
@@ -138,6 +148,7 @@ case_options() {
   local way
   for way in "std all ignore" "call all call" "excpt read call" "std write call" "call none call" \
     "excpt all ignore" "std none call"; do
+    echo "        $way"
     # shellcheck disable=SC2086
     set -- $way
     serve --export scst_local -p "$1" -m "$2" -f "$3" disk1 "$(file a 16M)" && verify 16k && stop ||
@@ -178,37 +189,68 @@ case_again() {
 
 case_kill() {
   serve --export scst_local disk1 "$(file a)" || return 1
-  fio --name=r --filename="$DISK" --rw=randread --bs=4k --iodepth=8 --ioengine=libaio --direct=1 \
-    --time_based --runtime=3 >/dev/null 2>&1 &
-  local load=$!
+  load
   sleep 1
   kill -9 "$PID"
-  wait "$load" "$PID" 2>/dev/null
+  wait "$LOAD" "$PID" 2>/dev/null
   forget_disks
   no_devices || return 1
   # The kernel is as good as before.
   case_verify
 }
 
-case_stop_under_load() {
-  serve --export scst_local -e "${1:-1}" disk1 "$(file a)" || return 1
+load() {
   fio --name=r --filename="$DISK" --rw=randread --bs=4k --iodepth=8 --ioengine=libaio --direct=1 \
     --time_based --runtime=3 >/dev/null 2>&1 &
-  local load=$!
+  LOAD=$!
+}
+
+case_stop_under_load() {
+  serve --export scst_local "$@" disk1 "$(file a)" || return 1
+  load
   sleep 1
   kill -TERM "$PID" && wait "$PID" || { echo "SIGTERM: exit status $?"; cat "$LOG"; return 1; }
-  wait "$load"
+  wait "$LOAD"
   forget_disks
   no_devices
 }
 
-case_stop_threads_under_load() { case_stop_under_load 4; }
+case_stop_threads_under_load() { case_stop_under_load -e 4; }
+case_stop_blocking_under_load() { case_stop_under_load --blocking -e 4; }
 
-ALL=(commands filesystem verify threads two_devices options old_options capacity flush_under_load
-  again kill stop_under_load stop_threads_under_load)
+ends() {
+  for _ in $(seq 600); do
+    kill -0 "$PID" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+# However a program ends in the midst of commands, it does end, and the device with it.
+case_ends() {
+  local mode way expected status
+  for mode in ${ENDS_MODES:-main threads blocking}; do
+    for way in "exit 7" "throw 1" "close 9"; do
+      read -r way expected <<<"$way"
+      echo "        $mode, $way"
+      run_until_ready test/guest/ends.mjs "$mode" "$way" || return 1
+      load
+      ends || { echo "$mode, $way: it hangs"; return 1; }
+      wait "$PID"
+      status=$?
+      wait "$LOAD"
+      forget_disks
+      [[ $status = "$expected" ]] && no_devices ||
+        { echo "$mode, $way: exit status $status"; cat "$LOG"; return 1; }
+    done
+  done
+}
+
+ALL=(commands filesystem verify threads blocking two_devices options old_options capacity
+  flush_under_load again kill stop_under_load stop_threads_under_load stop_blocking_under_load ends)
 
 needs
-load "${1:-}"
+load_modules "${1:-}"
 trap '[[ -n $PID ]] && kill -9 "$PID" 2>/dev/null; rm -rf "$WORK"' EXIT
 shift
 [[ $# = 0 ]] && set -- "${ALL[@]}"

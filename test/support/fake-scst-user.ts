@@ -1,6 +1,7 @@
 /** A user device of a kernel's scst_user that does what a test tells it to. */
 import { ERRNO } from "../../src/protocol/errno.ts";
 import {
+  SCST_USER_EXEC,
   SCST_USER_REPLY_AND_GET_MULTI,
   ScstUserGetCmd,
   ScstUserGetMulti,
@@ -34,6 +35,9 @@ export class FakeScstUser implements DeviceFile {
 
   /** What any other ioctl gives, REPLY_AND_GET_MULTI too where that is no number. */
   answer: (request: number, argument: number) => number | undefined = () => undefined;
+
+  /** Called with each reply while what it points to is still there. */
+  onTaken: (taken: Taken) => void = () => undefined;
 
   /** What the get part of REPLY_AND_GET_MULTI ends with after so many subcommands. */
   getError: { readonly after: number; readonly errno: number } | undefined;
@@ -112,8 +116,10 @@ export class FakeScstUser implements DeviceFile {
     const errno = this.refused.get(reply.cmdH) ?? 0;
     if (errno !== 0) return errno;
     const { senseLen, psenseBuffer } = reply.execReply;
-    const sense = senseLen === 0 ? new Uint8Array(0) : this.bytesAt(psenseBuffer, senseLen).slice();
+    const hasSense = reply.subcode === SCST_USER_EXEC && senseLen > 0;
+    const sense = hasSense ? this.bytesAt(psenseBuffer, senseLen).slice() : new Uint8Array(0);
     this.taken.push({ reply, sense });
+    this.onTaken({ reply, sense });
     return 0;
   }
 }

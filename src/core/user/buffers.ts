@@ -79,21 +79,33 @@ export class UserBuffers {
     return buffer;
   }
 
-  /** PREALLOC_BUFFER: 0, or a negative errno. */
+  /**
+   * PREALLOC_BUFFER: 0, or a negative errno. One address may come twice, as SCST has it: which
+   * commands may have the same memory is the handler's to know.
+   */
   preallocate(argument: number, memory: UserMemory): number {
     const segment = memory.find(argument, ScstUserPreallocBuffer.size);
     if (segment === undefined) return -ERRNO.EFAULT;
     const view = ScstUserPreallocBuffer.view(segment.bytes, argument - segment.base);
     const { pbuf, bufflen } = view.in;
+    if (pbuf % PAGE_SIZE !== 0) return -ERRNO.EINVAL;
     const sizeClass = this.pool.classOf(bufflen);
-    if (pbuf % PAGE_SIZE !== 0 || bufflen === 0 || sizeClass < 0) return -ERRNO.EINVAL;
-    const length = this.pool.lengthOf(sizeClass);
-    const found = memory.find(pbuf, length);
+    const whole = pagesOf(bufflen);
+    // SCST maps what there is, and finds it too short only then.
+    const found = memory.find(pbuf, whole);
     if (found === undefined) return -ERRNO.EFAULT;
-    const buffer = DataBuffer.of(found, pbuf, length, sizeClass, this.#owner);
+    if (bufflen === 0 || (sizeClass >= 0 && whole < this.pool.lengthOf(sizeClass))) {
+      return -ERRNO.ENOMEM;
+    }
+    view.out.cmdH = 0;
+    if (sizeClass < 0) {
+      // Too big to be kept.
+      this.#owner.bufferReleased(DataBuffer.of(found, pbuf, whole, UNCACHED, this.#owner));
+      return 0;
+    }
+    const buffer = DataBuffer.of(found, pbuf, whole, sizeClass, this.#owner);
     this.pool.adopt(buffer);
     this.pool.give(buffer);
-    view.out.cmdH = 0;
     return 0;
   }
 

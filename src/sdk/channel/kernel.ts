@@ -39,14 +39,19 @@ export function kernelChannel(options: KernelChannelOptions = {}): Channel {
   return openKernelChannel(options, () => new Arena(new MappedSource()));
 }
 
-/** The same, with an arena of the caller's. */
+/**
+ * The same, with an arena of the caller's.
+ *
+ * @param blocking whether getting subcommands waits until there are some
+ */
 export function openKernelChannel(
   options: KernelChannelOptions,
   arena: () => Arena,
+  blocking = false,
 ): KernelChannel {
   const { path = PATH } = options;
   const versions = interfaceVersions(options.version);
-  const file = open(path);
+  const file = open(path, blocking);
   try {
     if (versions.length === 0) throw noVersion();
     return new KernelChannel(file, versions, arena());
@@ -124,9 +129,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   EPERM: "it is for root alone, unless its mode has been changed",
 };
 
-function open(path: string): DeviceFile {
+function open(path: string, blocking: boolean): DeviceFile {
   try {
-    return openDeviceFile(path);
+    return openDeviceFile(path, blocking);
   } catch (error) {
     throw error instanceof SystemError ? error : refusalToOpen(path, error);
   }

@@ -1,14 +1,10 @@
 import { ERRNO, errnoName } from "../../protocol/errno.ts";
 import { UsageError } from "../../protocol/errors.ts";
-import { SENSE, type SenseCondition } from "../../protocol/scsi/index.ts";
-import { encodeDescriptorSense, encodeFixedSense } from "../../protocol/scsi/index.ts";
+import { SENSE } from "../../protocol/scsi/index.ts";
 import {
   SCST_DATA_BIDI,
   SCST_DATA_NONE,
   SCST_DATA_READ,
-  SCST_EXEC_REPLY_BACKGROUND,
-  SCST_EXEC_REPLY_COMPLETED,
-  SCST_EXEC_REPLY_DO_WRITE_SAME,
   SCST_MAX_CDB_SIZE,
   SCST_USER_ALLOC_MEM,
   SCST_USER_ATTACH_SESS,
@@ -26,23 +22,15 @@ import type { Channel } from "../channel/channel.ts";
 import { outcomeOfError } from "../error-to-outcome.ts";
 import type { DeviceHandler } from "../handler.ts";
 import type { Block } from "../memory/arena.ts";
-import {
-  busy,
-  checkCondition,
-  isOutcome,
-  type Outcome,
-  taskSetFull,
-  type WriteSameRange,
-} from "../outcome.ts";
-import { remapCopy, type RemapResult } from "./copy-remap.ts";
+import { busy, checkCondition, isOutcome, type Outcome, taskSetFull } from "../outcome.ts";
+import { remapCopy } from "./copy-remap.ts";
 import { DeviceEvents } from "./events.ts";
 import { fetchExtendedCdb } from "./extended-cdb.ts";
-import { GETS_MAX, type GetCmdView, Mailbox, type ReplyView, SENSE_LENGTH_MAX } from "./mailbox.ts";
+import { GETS_MAX, type GetCmdView, Mailbox, type Rejected } from "./mailbox.ts";
 import { parseCommand } from "./parse.ts";
+import { Replies } from "./replies.ts";
 import { type CommandHost, NO_BYTES, SlotCommand } from "./scsi-command.ts";
 import { Sessions } from "./sessions.ts";
-
-type ExecReplyView = ReplyView["execReply"];
 
 /** What the loop tells of events that nobody waits for. */
 export type Report = (code: string, message: string, cause?: unknown) => void;
@@ -63,6 +51,7 @@ export class DeviceLoop implements CommandHost {
   readonly #handler: DeviceHandler;
   readonly #report: Report;
   readonly #mailbox: Mailbox;
+  readonly #replies: Replies;
   readonly #events: DeviceEvents;
   readonly #sessions: Sessions;
   readonly #slots: SlotCommand[] = [];
@@ -70,12 +59,15 @@ export class DeviceLoop implements CommandHost {
   readonly #waiting = new Set<SlotCommand>();
   /** Copies that it has not finished yet. */
   #remapCount = 0;
+  /** Set where getting would wait: then only {@link serveOnce} gets. */
+  pumpsOnlyReply = false;
   #pumping = false;
   #again = false;
   #scheduled = false;
   #draining = false;
   #closed = false;
   #whenIdle: (() => void)[] = [];
+  #whenAnswered: (() => void)[] = [];
   readonly statistics = { commands: 0, readBytes: 0, writtenBytes: 0 };
 
   constructor(
@@ -89,21 +81,39 @@ export class DeviceLoop implements CommandHost {
     this.#handler = handler;
     this.#report = report;
     this.#mailbox = new Mailbox(channel);
+    this.#replies = new Replies(this.#mailbox, handler, this.#rejected);
     this.#events = new DeviceEvents(handler, this.#sessions, this, report);
   }
 
   /** Gets and replies until there is nothing more to do now. */
   readonly pump = (): void => {
-    if (this.#pumping || this.#closed) {
-      this.#again = true;
-      return;
-    }
+    if (this.#pumping || this.#closed) this.#again = true;
+    else this.#talk(this.#drain);
+  };
+
+  /**
+   * Where the channel's calls wait: waits until there are subcommands, and has them carried out.
+   * It may come back without any.
+   *
+   * @param heard called before they are carried out
+   * @returns false when the device is closed
+   */
+  serveOnce(heard: () => void): boolean {
+    if (this.#closed) return false;
+    this.#talk(() => {
+      // A signal has a call that waits begin anew, which would give its replies a second time.
+      if (this.#mailbox.replyCount > 0) this.#exchange(0);
+      const count = this.#mailbox.exchange(GETS_MAX, this.#rejected);
+      heard();
+      this.#carryOut(count);
+    });
+    return !this.#closed;
+  }
+
+  #talk(turn: () => void): void {
     this.#pumping = true;
     try {
-      do {
-        this.#again = false;
-        this.#drain();
-      } while (this.#again);
+      turn();
     } catch (error) {
       this.#report("CHANNEL", "the channel to the core failed; the device is closed", error);
       // Initiators hear of it at once, instead of waiting for a device that is deaf.
@@ -112,27 +122,41 @@ export class DeviceLoop implements CommandHost {
     } finally {
       this.#pumping = false;
     }
-  };
+  }
 
-  #drain(): void {
-    const { gets } = this.#mailbox;
+  readonly #drain = (): void => {
     let count: number;
     do {
-      count = this.#mailbox.exchange(GETS_MAX, this.#rejected);
-      for (let i = 0; i < count; i++) this.#tryDispatch(gets[i] as GetCmdView);
-    } while (count > 0 || this.#mailbox.replyCount > 0);
+      this.#again = false;
+      count = this.#exchange(this.pumpsOnlyReply ? 0 : GETS_MAX);
+    } while (count > 0 || this.#mailbox.replyCount > 0 || this.#again);
+  };
+
+  #exchange(getsMax: number): number {
+    const count = this.#mailbox.exchange(getsMax, this.#rejected);
+    this.#carryOut(count);
+    return count;
+  }
+
+  #carryOut(count: number): void {
+    const { gets } = this.#mailbox;
+    for (let i = 0; i < count; i++) this.#tryDispatch(gets[i] as GetCmdView);
   }
 
   /** What goes wrong with one subcommand must not cost the others of the batch. */
   #tryDispatch(view: GetCmdView): void {
+    const { unanswered } = this.#mailbox;
     try {
       this.#dispatch(view);
     } catch (error) {
       this.#report("LOOP", "answering a subcommand failed", error);
+      if (this.#mailbox.unanswered === unanswered) {
+        this.#replies.failure(view.cmdH, view.subcode);
+      }
     }
   }
 
-  readonly #rejected = (reply: ReplyView, errno: number): void => {
+  readonly #rejected: Rejected = (reply, errno) => {
     const { cmdH, subcode } = reply;
     const code = errnoName(errno);
     this.#report("REPLY_REJECTED", `the core refused the reply to command ${cmdH}: ${code}`);
@@ -157,7 +181,7 @@ export class DeviceLoop implements CommandHost {
         break;
       case SCST_USER_ON_CACHED_MEM_FREE:
         this.#channel.arena.release(view.onCachedMemFree.pbuf);
-        this.#replyResult(view.cmdH, view.subcode, 0);
+        this.#replies.result(view.cmdH, view.subcode, 0);
         break;
       case SCST_USER_PARSE:
         this.#parse(view);
@@ -172,6 +196,7 @@ export class DeviceLoop implements CommandHost {
         this.#events.handle(view);
         break;
       default:
+        this.#mailbox.unanswered--;
         this.#report(
           "SUBCODE",
           `the core sent the unknown subcommand 0x${view.subcode.toString(16)}`,
@@ -277,6 +302,9 @@ export class DeviceLoop implements CommandHost {
   /** Replies that were made outside of a pump go together at the end of this turn. */
   #schedule(): void {
     if (this.#isIdle()) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    if (this.#mailbox.unanswered === 0) {
+      for (const resolve of this.#whenAnswered.splice(0)) resolve();
+    }
     if (this.#scheduled || this.#pumping) return;
     this.#scheduled = true;
     queueMicrotask(this.#scheduledPump);
@@ -294,42 +322,13 @@ export class DeviceLoop implements CommandHost {
     // With a CHECK CONDITION only what the handler says goes along: a tape block that is shorter
     // or longer than asked for comes with sense about its length.
     const responseLength = good || command.responseLengthSet > 0 ? command.responseLength : 0;
-    const view = this.#nextReply();
-    const { execReply } = view;
-    view.cmdH = command.handle;
-    view.subcode = SCST_USER_EXEC;
-    execReply.respDataLen = responseLength;
-    execReply.pbuf =
-      responseLength > 0 && command.ownBlock !== undefined ? command.ownBlock.address : 0;
-    execReply.replyType = SCST_EXEC_REPLY_COMPLETED;
-    execReply.status = outcome.status;
-    execReply.senseLen = 0;
-    execReply.psenseBuffer = 0;
-    if (outcome.writeSame !== undefined) this.#putRanges(execReply, outcome.writeSame);
-    if (outcome.sense !== undefined) this.#putSense(execReply, outcome, outcome.sense);
+    this.#replies.exec(command, outcome, responseLength);
     this.#count(command, good, responseLength);
     // The core does not take a buffer without data in it.
     if (command.ownBlock !== undefined && responseLength === 0) {
       this.#channel.arena.release(command.ownBlock.address);
     }
     this.#slots.push(command);
-  }
-
-  /** An empty list means the range of the CDB, which the core knows. */
-  #putRanges(execReply: ExecReplyView, ranges: readonly WriteSameRange[]): void {
-    execReply.replyType = SCST_EXEC_REPLY_DO_WRITE_SAME;
-    if (ranges.length === 0) return;
-    const list = this.#mailbox.putRanges(ranges);
-    execReply.wsDescriptors = list.address;
-    execReply.wsDescriptorsLen = list.length;
-  }
-
-  #putSense(execReply: ExecReplyView, outcome: Outcome, condition: SenseCondition): void {
-    const encode =
-      this.#handler.options?.descriptorSense === true ? encodeDescriptorSense : encodeFixedSense;
-    const sense = encode(condition, outcome.details).subarray(0, SENSE_LENGTH_MAX);
-    execReply.senseLen = sense.length;
-    execReply.psenseBuffer = this.#mailbox.putSense(sense);
   }
 
   #count(command: SlotCommand, good: boolean, responseLength: number): void {
@@ -344,26 +343,14 @@ export class DeviceLoop implements CommandHost {
   answerInBackground(command: SlotCommand): void {
     if (command.dataDirection === SCST_DATA_READ || command.inBackground) return;
     command.inBackground = true;
-    const view = this.#nextReply();
-    const { execReply } = view;
-    view.cmdH = command.handle;
-    view.subcode = SCST_USER_EXEC;
-    execReply.respDataLen = 0;
-    execReply.pbuf = 0;
-    execReply.replyType = SCST_EXEC_REPLY_BACKGROUND;
-    execReply.status = 0;
-    execReply.senseLen = 0;
-    execReply.psenseBuffer = 0;
+    this.#replies.background(command.handle);
     if (!this.#pumping) this.#schedule();
   }
 
   #allocate(view: GetCmdView): void {
     const block = this.#channel.arena.allocate(view.allocCmd.allocLen);
-    const { cmdH } = view;
-    const reply = this.#nextReply();
-    reply.cmdH = cmdH;
-    reply.subcode = SCST_USER_ALLOC_MEM;
-    reply.allocReply.pbuf = block === undefined ? 0 : block.address;
+    const { allocReply } = this.#replies.start(view.cmdH, view.subcode);
+    allocReply.pbuf = block === undefined ? 0 : block.address;
   }
 
   #freed(view: GetCmdView): void {
@@ -372,7 +359,7 @@ export class DeviceLoop implements CommandHost {
     const bufferCached = onFreeCmd.bufferCached !== 0;
     this.#events.freed(onFreeCmd);
     if (pbuf !== 0 && !bufferCached) this.#channel.arena.release(pbuf);
-    this.#replyResult(cmdH, subcode, 0);
+    this.#replies.result(cmdH, subcode, 0);
   }
 
   #parse(view: GetCmdView): void {
@@ -383,18 +370,7 @@ export class DeviceLoop implements CommandHost {
       this.#sessions,
       (outcome, command) => {
         if (this.#closed) return;
-        const reply = this.#nextReply();
-        reply.cmdH = cmdH;
-        reply.subcode = SCST_USER_PARSE;
-        if (outcome.status === 0) command.writeTo(reply.parseReply);
-        else {
-          reply.parseReply.status = outcome.status;
-          const condition = outcome.sense;
-          const sense =
-            condition === undefined ? NO_BYTES : encodeFixedSense(condition, outcome.details);
-          reply.parseReply.senseLen = sense.length;
-          reply.parseReply.psenseBuffer = this.#mailbox.putSense(sense);
-        }
+        this.#replies.parse(cmdH, outcome, command);
         this.#schedule();
       },
       this.#report,
@@ -405,61 +381,24 @@ export class DeviceLoop implements CommandHost {
     const { cmdH } = view;
     const result = remapCopy(this.#handler, view.remapCmd, this.#sessions, this.#report);
     if (!(result instanceof Promise)) {
-      this.#replyRemap(cmdH, result);
+      this.#replies.remap(cmdH, result);
       return;
     }
     this.#remapCount++;
     result
       .then((later) => {
         this.#remapCount--;
-        if (!this.#closed) this.#replyRemap(cmdH, later);
+        if (!this.#closed) this.#replies.remap(cmdH, later);
         this.#schedule();
       })
       .catch((error: unknown) => this.#report("LOOP", "finishing a copy failed", error));
   }
 
-  #replyRemap(handle: number, result: RemapResult): void {
-    const { remapReply } = this.#startReply(handle, SCST_USER_EXT_COPY_REMAP);
-    remapReply.status = 0;
-    remapReply.senseLen = 0;
-    remapReply.psenseBuffer = 0;
-    if ("status" in result) this.#putRefusal(remapReply, result);
-    else this.#mailbox.putExtents(remapReply, result);
-  }
-
-  #putRefusal(remapReply: ReplyView["remapReply"], { status, sense, details }: Outcome): void {
-    remapReply.status = status;
-    remapReply.remapDescriptorsLen = 0;
-    if (sense === undefined) return;
-    const bytes = encodeFixedSense(sense, details);
-    remapReply.senseLen = bytes.length;
-    remapReply.psenseBuffer = this.#mailbox.putSense(bytes);
-  }
-
-  #startReply(handle: number, subcode: number): ReplyView {
-    const reply = this.#nextReply();
-    reply.cmdH = handle;
-    reply.subcode = subcode;
-    return reply;
-  }
-
   /** Answers an event. */
   replyResult(handle: number, subcode: number, result: number): void {
     if (this.#closed) return;
-    this.#replyResult(handle, subcode, result);
+    this.#replies.result(handle, subcode, result);
     this.#schedule();
-  }
-
-  #replyResult(handle: number, subcode: number, result: number): void {
-    const reply = this.#nextReply();
-    reply.cmdH = handle;
-    reply.subcode = subcode;
-    reply.result = result;
-  }
-
-  #nextReply() {
-    if (this.#mailbox.full) this.#mailbox.exchange(0, this.#rejected);
-    return this.#mailbox.nextReply();
   }
 
   /** The waiting command with this handle, for ABORT TASK. */
@@ -478,6 +417,19 @@ export class DeviceLoop implements CommandHost {
 
   #isIdle(): boolean {
     return this.#waiting.size === 0 && this.#remapCount === 0;
+  }
+
+  /** Whether every subcommand that was got has its reply. */
+  get isAnswered(): boolean {
+    return this.#mailbox.unanswered === 0;
+  }
+
+  /** Resolves when every one has. */
+  answered(): Promise<void> {
+    if (this.isAnswered) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenAnswered.push(resolve);
+    });
   }
 
   /** New commands get BUSY; resolves when those that the handler has are answered. */

@@ -18,6 +18,8 @@ const UNTOUCHED = -1;
 
 export type GetCmdView = ReturnType<typeof ScstUserGetCmd.view>;
 export type ReplyView = ReturnType<typeof ScstUserReplyCmd.view>;
+/** Told of each reply that the core did not take, and the errno. */
+export type Rejected = (reply: ReplyView, errno: number) => void;
 
 /** Subcommands got with one call. */
 export const GETS_MAX = 32;
@@ -47,6 +49,8 @@ export class Mailbox {
   readonly gets: readonly GetCmdView[];
   /** How many replies wait to be given. */
   replyCount = 0;
+  /** How many subcommands were got and have no reply yet. */
+  unanswered = 0;
 
   constructor(channel: Channel) {
     this.#channel = channel;
@@ -73,6 +77,7 @@ export class Mailbox {
   nextReply(): ReplyView {
     const view = this.#replies[this.replyCount] as ReplyView;
     this.replyCount++;
+    this.unanswered--;
     return view;
   }
 
@@ -128,11 +133,10 @@ export class Mailbox {
   /**
    * Gives the waiting replies and gets up to `room` subcommands into `gets`.
    *
-   * @param rejected told of each reply that the core did not take, and the errno
    * @returns how many subcommands there are
    * @throws SystemError the core gave none because of an error, and will give none
    */
-  exchange(room: number, rejected: (reply: ReplyView, errno: number) => void): number {
+  exchange(room: number, rejected: Rejected): number {
     const multi = this.#multi;
     let first = 0;
     for (;;) {
@@ -149,6 +153,7 @@ export class Mailbox {
         const count = done === UNTOUCHED ? 0 : multi.cmdsCnt;
         // With an error there can be some that came before it.
         if (result < 0 && count === 0) this.#expectNothing(result);
+        this.unanswered += count;
         return count;
       }
       // The core stops at the first reply that is wrong: the others go without it.

@@ -17,7 +17,7 @@ type Lengths = Pick<
 >;
 
 /** A command at `parse`, with the core's guess, until it is written into the reply. */
-class GuessedCommand implements ParseCommand {
+export class GuessedCommand implements ParseCommand {
   readonly cdb: Uint8Array;
   cdbLength: number;
   lba: number;

@@ -16,7 +16,8 @@ export function preallocateBuffer(channel: Channel, lengthBytes: number): number
   if (argument !== undefined && buffer !== undefined) {
     const view = ScstUserPreallocBuffer.view(argument.bytes);
     view.in.pbuf = buffer.address;
-    view.in.bufflen = lengthBytes;
+    // The core keeps powers of two, and takes nothing that is shorter.
+    view.in.bufflen = buffer.bytes.length;
     view.in.forClustPool = 0;
     result = channel.ioctl(SCST_USER_PREALLOC_BUFFER, argument.address);
   }

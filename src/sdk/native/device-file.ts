@@ -22,11 +22,12 @@ export interface DeviceFile {
 }
 
 /**
- * Opens the device with O_NONBLOCK: an ioctl that has nothing to get says so.
+ * Opens the device.
  *
+ * @param blocking whether an ioctl that has nothing to get waits; with O_NONBLOCK it says so
  * @throws SystemError with the errno of open(2), or ENOSYS where koffi can't be loaded
  */
-export function openDeviceFile(path: string): DeviceFile {
+export function openDeviceFile(path: string, blocking = false): DeviceFile {
   const ffi = loadKoffi();
   if (ffi === undefined) {
     throw new SystemError(
@@ -35,7 +36,7 @@ export function openDeviceFile(path: string): DeviceFile {
       `${path} needs the package koffi on 64-bit Linux (npm install koffi)`,
     );
   }
-  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const fd = openSync(path, constants.O_RDWR | (blocking ? 0 : constants.O_NONBLOCK));
   return new OpenDeviceFile(ffi, path, fd);
 }
 

@@ -2,15 +2,22 @@ import { UsageError } from "../../protocol/errors.ts";
 import type { BlockStore } from "./block-store.ts";
 import { beyondEnd } from "./system-error.ts";
 
+export interface NullStoreOptions {
+  /**
+   * Whether reads give zeros. Without, they give what the buffer had in it: an initiator sees what
+   * others have written, to whatever device has the same buffers. Default: true.
+   */
+  readonly zeroes?: boolean;
+}
+
 /**
  * Nothing at all: writes vanish, reads give zeros. For measuring everything but the disk.
  *
- * Reads do write their zeros: a buffer left as it was would show one initiator another's data.
- *
  * @param sizeBytes what it pretends to hold
  */
-export function nullStore(sizeBytes: number): BlockStore {
+export function nullStore(sizeBytes: number, options: NullStoreOptions = {}): BlockStore {
   checkSize("a null store", sizeBytes);
+  const { zeroes = true } = options;
   const name = "null";
   const check = (verb: string, offset: number, length: number) => {
     if (offset < 0 || offset + length > sizeBytes) throw beyondEnd(verb, name, offset, length);
@@ -21,7 +28,7 @@ export function nullStore(sizeBytes: number): BlockStore {
     readOnly: false,
     read(buffer, offset) {
       check("read", offset, buffer.length);
-      buffer.fill(0);
+      if (zeroes) buffer.fill(0);
     },
     write(buffer, offset) {
       check("write", offset, buffer.length);

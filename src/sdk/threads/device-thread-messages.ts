@@ -31,6 +31,8 @@ export interface DeviceThreadData {
   readonly handlerData: unknown;
   readonly arena: ArenaDirectory;
   readonly sessions: SessionTable;
+  /** Whether the thread waits in the core's calls. */
+  readonly blocking: boolean;
   /** Commands, bytes read and bytes written of each thread. */
   readonly counts: Float64Array;
 }
@@ -39,6 +41,8 @@ export const COUNTS = 3;
 
 export type ToThread =
   | { readonly kind: "serve"; readonly fd: number }
+  /** The device's calls don't wait any more. */
+  | { readonly kind: "unblocked" }
   | { readonly kind: "drain" }
   | { readonly kind: "close" }
   | { readonly kind: "told"; readonly message: unknown };

@@ -1,5 +1,5 @@
 /** One of the threads that serve a device: the module that they run. */
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 
 import type { Channel } from "../channel/channel.ts";
 import { deviceControl } from "../device/device-control.ts";
@@ -10,7 +10,7 @@ import { type DeviceFile, shareDeviceFile } from "../native/device-file.ts";
 import { MappedSource } from "../native/mapped-memory.ts";
 import { SharedArena } from "./shared-arena.ts";
 import { SharedSessions } from "./shared-sessions.ts";
-import { LEAVE_OFF, leaveOff, mustStop, type ThreadStart } from "./thread-group.ts";
+import { LEAVE_OFF, leaveOff, mustStop, sentCount, type ThreadStart } from "./thread-group.ts";
 import {
   COUNTS,
   type Description,
@@ -38,11 +38,13 @@ const handler = await make();
 let file: DeviceFile | undefined;
 let loop: DeviceLoop | undefined;
 
-port.on("message", (message: ToThread | typeof LEAVE_OFF) => {
+port.on("message", hear);
+if (handler !== undefined) send({ kind: "described", description: describe(handler) });
+
+function hear(message: ToThread | typeof LEAVE_OFF): void {
   if (message === LEAVE_OFF) abandon();
   else void obey(message);
-});
-if (handler !== undefined) send({ kind: "described", description: describe(handler) });
+}
 
 /** Undefined where it can't be made, which is told. */
 async function make(): Promise<DeviceHandler | undefined> {
@@ -70,6 +72,10 @@ async function obey(message: ToThread): Promise<void> {
     case "serve":
       await serve(message.fd);
       send({ kind: "serving" });
+      if (loop !== undefined && data.blocking) await waitInCore(loop);
+      break;
+    case "unblocked":
+      await waitInEventLoop();
       break;
     case "drain":
       await loop?.drain();
@@ -99,13 +105,48 @@ async function serve(fd: number): Promise<void> {
   const report = (code: string, message: string, cause?: unknown) =>
     send({ kind: "report", code, message, cause: describeCause(cause) });
   loop = new DeviceLoop(channel, handler, report, new SharedSessions(data.sessions));
+  if (!data.blocking) await waitInEventLoop();
+  handler.registered?.(deviceControl(channel, data.name, handler, report));
+}
+
+async function waitInEventLoop(): Promise<void> {
+  if (loop === undefined) return;
   const { pump } = loop;
-  await channel.whenReadable(() => {
+  loop.pumpsOnlyReply = false;
+  await file?.whenReadable(() => {
     if (mustStop(start)) return;
     pump();
     publish();
   });
-  handler.registered?.(deviceControl(channel, data.name, handler, report));
+}
+
+/**
+ * Gets commands by calls that wait for them, which lends the thread to the core, until it is told
+ * that they don't. The event loop has its turns while the handler is about something, only.
+ */
+async function waitInCore(served: DeviceLoop): Promise<void> {
+  served.pumpsOnlyReply = true;
+  while (served.pumpsOnlyReply && served.serveOnce(hearNow)) {
+    if (mustStop(start)) abandon();
+    publish();
+    if (served.isAnswered) continue;
+    served.pump();
+    await served.answered();
+  }
+}
+
+let heard = 0;
+
+/** What was said while the thread waited. What is told before a command comes is heard first. */
+function hearNow(): void {
+  const sent = sentCount(start);
+  if (sent === heard || port === null) return;
+  heard = sent;
+  for (;;) {
+    const received = receiveMessageOnPort(port);
+    if (received === undefined) return;
+    hear(received.message as ToThread | typeof LEAVE_OFF);
+  }
 }
 
 function publish(): void {

@@ -1,4 +1,5 @@
 import { SystemError, UsageError } from "../../protocol/errors.ts";
+import { SCST_USER_UNREGISTER_DEVICE } from "../../protocol/scst/index.ts";
 import type { Channel } from "../channel/channel.ts";
 import { type KernelChannelOptions, openKernelChannel } from "../channel/kernel.ts";
 import type { DeviceStatistics, Report } from "../device/device-loop.ts";
@@ -32,6 +33,13 @@ export interface ThreadsOptions extends KernelChannelOptions {
   readonly data?: unknown;
   /** How many threads, each with a handler of its own, from 1 to 64. */
   readonly threads: number;
+  /**
+   * Whether the threads wait for commands in the kernel, as those of SCST's own program do: it
+   * spares a turn of the event loop for each command that comes alone. Such a thread gets no
+   * commands while its handler has some that it has not answered, and timers and sockets of its
+   * handler wait for the next command. Default: false.
+   */
+  readonly blocking?: boolean;
   readonly bufferPool?: BufferPoolOptions;
   /** Told of what goes wrong in a handler: by default, nobody. */
   readonly report?: Report;
@@ -62,7 +70,11 @@ export async function registerThreadedDevice(
     );
   }
   const arena = arenaDirectory();
-  const channel = openKernelChannel(options, () => new SharedArena(new MappedSource(), arena));
+  const channel = openKernelChannel(
+    options,
+    () => new SharedArena(new MappedSource(), arena),
+    options.blocking,
+  );
   const server = new DeviceThreads(channel, name, options, arena);
   try {
     const handler = handlerOf(await server.described());
@@ -97,6 +109,7 @@ class DeviceThreads implements DeviceServer {
   readonly #count: number;
   readonly #counts: Float64Array;
   readonly #report: Report;
+  #blocking: boolean;
   #description: Description | undefined;
   /** What is waited for, and how many threads have not said it. */
   #awaited: { kind: FromThread["kind"]; left: number; resolve: () => void } | undefined;
@@ -105,6 +118,8 @@ class DeviceThreads implements DeviceServer {
 
   constructor(channel: Channel, name: string, options: ThreadsOptions, arena: ArenaDirectory) {
     const { threads, module, data: handlerData, report = () => undefined } = options;
+    const { blocking = false } = options;
+    this.#blocking = blocking;
     this.#channel = channel;
     this.#count = threads;
     this.#report = report;
@@ -116,6 +131,7 @@ class DeviceThreads implements DeviceServer {
       handlerData,
       arena,
       sessions: sessionTable(),
+      blocking,
       counts: this.#counts,
     };
     this.#described = this.#all("described");
@@ -123,7 +139,17 @@ class DeviceThreads implements DeviceServer {
       threadModule(),
       Array.from({ length: threads }, () => data),
       (message) => this.#received(message as FromThread),
+      { wake: () => this.#unblock() },
     );
+  }
+
+  /** Has the threads wait in their event loops from now on, where they hear of everything. */
+  #unblock(): void {
+    if (!this.#blocking) return;
+    this.#blocking = false;
+    this.#send({ kind: "unblocked" });
+    // All that it does nowadays: calls that wait come back, and none waits any more.
+    this.#channel.ioctl(SCST_USER_UNREGISTER_DEVICE, 0);
   }
 
   /** What the handlers are: all the same. */
@@ -146,11 +172,13 @@ class DeviceThreads implements DeviceServer {
   }
 
   drain(): Promise<void> {
+    this.#unblock();
     return this.#ask({ kind: "drain" }, "drained");
   }
 
   /** Resolves when no thread asks anything of the core any more. */
   close(): Promise<void> {
+    this.#unblock();
     return this.#ask({ kind: "close" }, "closed");
   }
 
@@ -187,6 +215,7 @@ class DeviceThreads implements DeviceServer {
       this.#refuse(errorOf(message));
     } else if (message.kind === "failed") {
       // Its commands would wait for ever.
+      this.#unblock();
       void this.#channel.close();
     } else if (this.#awaited?.kind === message.kind) {
       if (message.kind === "described") this.#description = message.description;

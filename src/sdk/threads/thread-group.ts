@@ -6,6 +6,9 @@ const GOODBYE_WAIT_MAX_MS = 1000;
 /** The cells that a group and its threads share. */
 const STOP = 0;
 const GOODBYES = 1;
+/** How many messages the group has sent. */
+const SENT = 2;
+const CELLS = 3;
 
 /** What a thread of a group gets besides its data. */
 export interface ThreadStart {
@@ -21,24 +24,28 @@ export interface ThreadStart {
  */
 export class ThreadGroup {
   readonly #workers: Worker[] = [];
-  readonly #cells = new Int32Array(new SharedArrayBuffer(8));
+  readonly #cells = new Int32Array(new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT));
   readonly #exits: Promise<void>[] = [];
   readonly #atExit = (): void => this.#leaveOff();
   readonly #running = new Set<number>();
+  readonly #wake: () => void;
 
-  /** @param received gets what the threads send, and their indexes */
+  /**
+   * @param received gets what the threads send, and their indexes
+   * @param options.wake ends calls that threads wait in: the end of the process can't
+   */
   constructor(
     module: URL,
     data: readonly unknown[],
     received: (message: unknown, index: number) => void,
-    options: { readonly execArgv?: readonly string[] } = {},
+    options: { readonly wake?: () => void } = {},
   ) {
+    this.#wake = options.wake ?? (() => undefined);
     process.on("exit", this.#atExit);
     for (const [index, own] of data.entries()) {
       const start: ThreadStart = { cells: this.#cells, index, data: own };
       const worker = new Worker(module, {
         workerData: start,
-        execArgv: [...(options.execArgv ?? process.execArgv)],
       });
       this.#running.add(index);
       worker.on("message", (message: unknown) => received(message, index));
@@ -64,6 +71,7 @@ export class ThreadGroup {
   send(message: unknown): void {
     // oxlint-disable-next-line require-post-message-target-origin -- a worker, not a window
     for (const worker of this.#workers) worker.postMessage(message);
+    Atomics.add(this.#cells, SENT, 1);
   }
 
   /** Resolves when every thread has ended by itself. */
@@ -75,6 +83,7 @@ export class ThreadGroup {
   #leaveOff(): void {
     Atomics.store(this.#cells, STOP, 1);
     this.send(LEAVE_OFF);
+    this.#wake();
     const deadline = performance.now() + GOODBYE_WAIT_MAX_MS;
     for (;;) {
       const goodbyes = Atomics.load(this.#cells, GOODBYES);
@@ -91,6 +100,11 @@ export const LEAVE_OFF = "leave off";
 /** Whether the process is ending: no native calls any more. */
 export function mustStop({ cells }: ThreadStart): boolean {
   return Atomics.load(cells, STOP) !== 0;
+}
+
+/** How many messages the thread's group has sent: a thread that waits in calls looks by itself. */
+export function sentCount({ cells }: ThreadStart): number {
+  return Atomics.load(cells, SENT);
 }
 
 /** What a thread does last when it is told to {@link LEAVE_OFF}: it makes no call any more. */

@@ -126,14 +126,32 @@ describe("PREALLOC_BUFFER", () => {
 
   test.each([
     ["inside a page", 512, 4096, "EINVAL"],
-    ["of no length", 0, 0, "EINVAL"],
-    ["too big to keep", 0, 0x7fff_f000, "EINVAL"],
-    ["longer than the memory", 0, 4 * 1024 * 1024, "EFAULT"],
+    ["of no length", 0, 0, "ENOMEM"],
+    ["of no whole power of two of pages", 0, 20_480, "ENOMEM"],
+    ["longer than the memory", 0, 1024 * 1024 * 1024, "EFAULT"],
   ])("a buffer %s: %s", (_title, offset, length, errno) => {
     const [bench] = Bench.ready();
-    const { address } = bench.program.allocate(8192);
+    const { address } = bench.program.allocate(65_536);
     expect(prealloc(bench.program, address + offset, length)).toBe(errno);
     expect(bench.program.device.device?.pool.size).toBe(0);
+  });
+
+  test("one that is too big to be kept comes back at once", () => {
+    const [bench] = Bench.ready();
+    const { address } = bench.program.allocate(8 * 1024 * 1024);
+    expect(prealloc(bench.program, address, 8 * 1024 * 1024)).toBe("0");
+    const { subcode, onCachedMemFree } = bench.program.expectGet();
+    expect([subcode, onCachedMemFree.pbuf]).toEqual([SCST_USER_ON_CACHED_MEM_FREE, address]);
+  });
+
+  test("one address twice is two buffers: the handler knows what it does", () => {
+    const [bench, initiator] = Bench.ready();
+    const { address } = bench.program.allocate(65_536);
+    for (let i = 0; i < 2; i++) expect(prealloc(bench.program, address, 65_536)).toBe("0");
+    for (let i = 0; i < 2; i++) {
+      initiator.send({ cdb: read10(0, 128), dataInLength: 65_536 });
+      expect(bench.program.expectGet().execCmd.pbuf).toBe(address);
+    }
   });
 });
 

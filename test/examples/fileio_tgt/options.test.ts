@@ -182,12 +182,14 @@ describe("options", () => {
     expect(kernel).toEqual({
       place: "iscsi/t:3",
       threads: 4,
+      blocking: false,
       unregister: true,
       preallocateCount: 16,
       preallocateBytes: 65_536,
       bufferPool: { singlePages: 2, purgeIntervalSeconds: 5, clustered: false },
     });
     expect(run("--kernel d a.img").kernel).toMatchObject({ place: undefined, threads: 1 });
+    expect(run("--blocking d a.img").kernel).toMatchObject({ blocking: true, threads: 1 });
     expect(run("--iscsi d a.img").kernel).toBeUndefined();
   });
 
@@ -195,6 +197,7 @@ describe("options", () => {
     ["--iscsi -e 7 d a.img", "-e, --threads has no effect"],
     ["-l d a.img", "-l, --non_blocking has no effect"],
     ["-M 0 d a.img", "-M, --multi_cmd has no effect"],
+    ["--iscsi --blocking d a.img", "--blocking has no effect"],
     ["--iscsi -u d a.img", "-u, --unreg_before_close has no effect"],
     ["-s d a.img", "-s, --sgv_shared has no effect"],
     ["--iscsi -S 1 d a.img", "-S, --sgv_single_cache has no effect"],

@@ -6,11 +6,7 @@ import { describe, expect, test } from "vitest";
 import { ERRNO, errnoName } from "../../../src/protocol/errno.ts";
 import { STATUS } from "../../../src/protocol/scsi/index.ts";
 import {
-  SCST_DATA_NONE,
-  SCST_DATA_READ,
-  SCST_USER_ATTACH_SESS,
   SCST_USER_DEVICE_CAPACITY_CHANGED,
-  SCST_USER_EXEC,
   SCST_USER_FLUSH_CACHE,
   SCST_USER_ON_FREE_CMD,
   SCST_USER_PARSE,
@@ -18,63 +14,25 @@ import {
   SCST_USER_REGISTER_DEVICE,
   SCST_USER_REPLY_AND_GET_MULTI,
   ScstUserDevDesc,
-  ScstUserGetCmd,
   ScstUserPreallocBuffer,
 } from "../../../src/protocol/scst/index.ts";
 import { kernelChannel, KernelChannel, refusalToOpen } from "../../../src/sdk/channel/kernel.ts";
-import { type DeviceHandler, good, registerDevice } from "../../../src/sdk/index.ts";
+import { good, registerDevice } from "../../../src/sdk/index.ts";
 import { senseText } from "../../support/bench.ts";
 import { handlerOf } from "../../support/device.ts";
-import { FakeScstUser, type GetCmdView } from "../../support/fake-scst-user.ts";
-
-const SESSION = 0x1234n;
-
-function message(cmdH: number, subcode: number, fill: (view: GetCmdView) => void): Uint8Array {
-  const view = ScstUserGetCmd.view();
-  view.cmdH = cmdH;
-  view.subcode = subcode;
-  fill(view);
-  return view.bytes;
-}
-
-const attach = (cmdH: number, session = SESSION) =>
-  message(cmdH, SCST_USER_ATTACH_SESS, ({ sess }) => {
-    sess.sessH = session;
-    sess.initiatorName = "initiator";
-  });
-
-const exec = (cmdH: number, fill: (view: GetCmdView["execCmd"]) => void = () => undefined) =>
-  message(cmdH, SCST_USER_EXEC, ({ execCmd }) => {
-    execCmd.sessH = SESSION;
-    execCmd.cdbLen = 6;
-    execCmd.dataDirection = SCST_DATA_NONE;
-    fill(execCmd);
-  });
-
-/** A command with data-in whose buffer is the handler's to bring. */
-const read = (cmdH: number, length = 512) =>
-  exec(cmdH, (execCmd) => {
-    execCmd.dataDirection = SCST_DATA_READ;
-    execCmd.bufflen = length;
-    execCmd.allocLen = length;
-  });
+import { FakeScstUser } from "../../support/fake-scst-user.ts";
+import {
+  attach,
+  exec,
+  handles,
+  message,
+  read,
+  registered,
+  SESSION,
+  statuses,
+} from "../../support/kernel-device.ts";
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
-
-/** A registered device with one session attached. */
-async function registered(parts: Partial<DeviceHandler> = {}) {
-  const fake = new FakeScstUser();
-  const reports: string[] = [];
-  const device = await registerDevice(fake.channel(), "disk1", handlerOf(parts), {
-    report: (code, text) => reports.push(`${code}: ${text}`),
-  });
-  fake.post(attach(1));
-  fake.taken.length = 0;
-  return { fake, device, reports };
-}
-
-const handles = (fake: FakeScstUser) => fake.taken.map(({ reply }) => reply.cmdH);
-const statuses = (fake: FakeScstUser) => fake.taken.map(({ reply }) => reply.execReply.status);
 
 describe("what opening refuses", () => {
   test("a device that is not there", () => {
@@ -115,6 +73,7 @@ describe("what registration refuses", () => {
     [ERRNO.ENOMEM, /ENOMEM, there is a device or a buffer pool of that name already/],
     [ERRNO.ENOENT, /ENOENT, .*mkdir -p \/var\/lib\/scst\/pr/],
     [ERRNO.EINVAL, /EINVAL, .*versions sent were 3\.8\.0a \(from a test\), 3\.8\.0b .*dmesg/],
+    [ERRNO.EIO, /EIO, the device's saved reservations can't be read/],
     [ERRNO.EFAULT, /EFAULT$/],
   ])("errno %i", async (errno, text) => {
     const fake = new FakeScstUser();
@@ -306,7 +265,7 @@ describe("what is asked of the kernel", () => {
     await expect(device.flushCache()).rejects.toMatchObject({ code: "EBUSY" });
   });
 
-  test("buffers are kept ready, each page aligned", async () => {
+  test("buffers are kept ready, each a power of two of pages", async () => {
     const { fake, device } = await registered();
     const given: number[] = [];
     fake.answer = (request, argument) => {
@@ -317,7 +276,8 @@ describe("what is asked of the kernel", () => {
       return 0;
     };
     device.preallocateBuffers(2, 65_536);
-    expect(given).toEqual([0, 65_536, 0, 65_536]);
+    device.preallocateBuffers(1, 20_000);
+    expect(given).toEqual([0, 65_536, 0, 65_536, 0, 32_768]);
   });
 
   test("buffers that are not kept can't be kept ready", async () => {

@@ -1,6 +1,6 @@
 /** The real calls, on a FIFO: it has poll(2) and an ioctl. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -58,6 +58,19 @@ test("a failure is its errno, negative, also aside and when closed", async () =>
   expect(await aside).toBe(-ERRNO.EBADF);
   expect(file.ioctl(NO_IOCTL, 0)).toBe(-ERRNO.EBADF);
   expect(await file.ioctlAside(NO_IOCTL, 0)).toBe(-ERRNO.EBADF);
+});
+
+test.each([
+  [false, "0o4002"],
+  [true, "0o2"],
+])("calls of a device that is opened with blocking %s: O_NONBLOCK or not", (blocking, flags) => {
+  const opened = openDeviceFile(file.path, blocking);
+  const [, octal] = /flags:\s*0(\d+)/.exec(
+    readFileSync(`/proc/self/fdinfo/${opened.fd}`, "latin1"),
+  ) ?? ["", ""];
+  const O_NONBLOCK_AND_ACCESS = 0o4003;
+  expect(`0o${(Number.parseInt(octal, 8) & O_NONBLOCK_AND_ACCESS).toString(8)}`).toBe(flags);
+  opened.close();
 });
 
 test("who waits is called when there is something", async () => {

@@ -22,6 +22,14 @@ describe("memory store", () => {
   });
 });
 
+test("a null store without zeros leaves the buffer as it is, within its size", () => {
+  const store = nullStore(4096, { zeroes: false });
+  const buffer = Uint8Array.of(1, 2, 3);
+  store.read(buffer, 4093);
+  expect([...buffer]).toEqual([1, 2, 3]);
+  expect(() => store.read(buffer, 4094)).toThrow();
+});
+
 test.each([-1, 1.5, Number.NaN, 2 ** 53])("a size of %d is refused", (size) => {
   const refusal = expect.objectContaining({ code: "STORE_SIZE" });
   expect(() => memoryStore(size)).toThrow(refusal);

@@ -1,17 +1,29 @@
-/** A process with four busy threads that ends the way that its argument says. */
+/** A process with four threads in native calls that ends the way that its arguments say. */
+import { loadKoffi } from "../../../../src/sdk/native/koffi.ts";
 import { ThreadGroup } from "../../../../src/sdk/threads/thread-group.ts";
 
-const [how] = process.argv.slice(2);
+const [kind = "busy", how] = process.argv.slice(2);
 const COUNT = 4;
-let busy = 0;
+const EFD_SEMAPHORE = 1;
+let ready = 0;
+
+const libc = loadKoffi()?.load(null);
+const write = libc?.func("write", "intptr_t", ["int", "uint8_t *", "size_t"]);
+const event: unknown = libc?.func("eventfd", "int", ["uint", "int"])(0, EFD_SEMAPHORE);
+
+/** Lets as many threads go as wait. */
+function wake(): void {
+  write?.(event, new Uint8Array([COUNT, 0, 0, 0, 0, 0, 0, 0]), 8);
+}
 
 const group = new ThreadGroup(
-  new URL("busy-thread.mjs", import.meta.url),
-  Array.from({ length: COUNT }, () => undefined),
+  new URL(`${kind}-thread.mjs`, import.meta.url),
+  Array.from({ length: COUNT }, () => ({ event })),
   () => {
-    busy++;
-    if (busy === COUNT) end();
+    ready++;
+    if (ready === COUNT) end();
   },
+  { wake },
 );
 
 function end(): void {
@@ -26,12 +38,14 @@ function end(): void {
       break;
     case "thread":
       group.send("fail");
+      wake();
       break;
     case "signal":
       process.kill(process.pid, "SIGTERM");
       break;
     default:
       group.send("end");
+      wake();
       void group.ended().then(() => process.stdout.write("ended\n"));
   }
 }
