@@ -6,11 +6,21 @@ import { ERRNO } from "../../protocol/errno.ts";
 import { SystemError } from "../../protocol/errors.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 
+/** Sectors that follow each other, to be done by one call. */
+export interface SectorRun {
+  readonly sectorBytes: number;
+  /** By how much the tweak of each is more than that of the one before. */
+  readonly tweakStep: number;
+}
+
 /** AES-XTS of whole sectors. `source` and `target` may be the same bytes. */
 export interface SectorCipher {
-  /** `tweak` is the number that goes into the tweak of the sector, as plain64 has it. */
-  encrypt(source: Uint8Array, target: Uint8Array, tweak: number): void;
-  decrypt(source: Uint8Array, target: Uint8Array, tweak: number): void;
+  /**
+   * `tweak` is the number that goes into the tweak of the first sector, as plain64 has it. Without
+   * `run` all of `source` is one sector.
+   */
+  encrypt(source: Uint8Array, target: Uint8Array, tweak: number, run?: SectorRun): void;
+  decrypt(source: Uint8Array, target: Uint8Array, tweak: number, run?: SectorRun): void;
   /** Forgets the key. Whoever goes on gets EBADF. */
   close(): void;
 }
@@ -84,12 +94,12 @@ class NativeAesXts implements SectorCipher {
     this.#decrypting = contextOf(crypto, key, 0);
   }
 
-  encrypt(source: Uint8Array, target: Uint8Array, tweak: number): void {
-    this.#run(this.#encrypting, source, target, tweak);
+  encrypt(source: Uint8Array, target: Uint8Array, tweak: number, run?: SectorRun): void {
+    this.#run(this.#encrypting, source, target, tweak, run);
   }
 
-  decrypt(source: Uint8Array, target: Uint8Array, tweak: number): void {
-    this.#run(this.#decrypting, source, target, tweak);
+  decrypt(source: Uint8Array, target: Uint8Array, tweak: number, run?: SectorRun): void {
+    this.#run(this.#decrypting, source, target, tweak, run);
   }
 
   close(): void {
@@ -100,24 +110,42 @@ class NativeAesXts implements SectorCipher {
     this.#decrypting = 0;
   }
 
-  #run(context: number, source: Uint8Array, target: Uint8Array, tweak: number): void {
+  #run(
+    context: number,
+    source: Uint8Array,
+    target: Uint8Array,
+    tweak: number,
+    run: SectorRun | undefined,
+  ): void {
     if (context === 0) throw closedCipher();
-    const crypto = this.#crypto;
-    const { libc } = crypto;
-    this.#ivWords.setUint32(0, tweak % 0x1_0000_0000, true);
-    this.#ivWords.setUint32(4, Math.floor(tweak / 0x1_0000_0000), true);
+    const { libc } = this.#crypto;
+    const { length } = source;
+    const { sectorBytes, tweakStep } = run ?? { sectorBytes: length, tweakStep: 0 };
     const from = libc.addressOf(source);
     const out = source === target ? from : libc.addressOf(target);
-    const { length } = source;
+    if (length > target.length || length % sectorBytes !== 0) throw failed(length);
+    for (let at = 0; at < length; at += sectorBytes) {
+      this.#sector(context, from + at, out + at, sectorBytes, tweak);
+      tweak += tweakStep;
+    }
+  }
+
+  #sector(context: number, from: number, out: number, length: number, tweak: number): void {
+    const crypto = this.#crypto;
+    this.#ivWords.setUint32(0, tweak % 0x1_0000_0000, true);
+    this.#ivWords.setUint32(4, Math.floor(tweak / 0x1_0000_0000), true);
     if (
-      length > target.length ||
       crypto.init(context, 0, 0, 0, this.#ivAddress, -1) !== 1 ||
       crypto.update(context, out, this.#countAddress, from, length) !== 1 ||
       this.#count[0] !== length
     ) {
-      throw new SystemError("EIO", ERRNO.EIO, `AES-XTS of ${length} bytes failed in OpenSSL`);
+      throw failed(length);
     }
   }
+}
+
+function failed(length: number): SystemError {
+  return new SystemError("EIO", ERRNO.EIO, `AES-XTS of ${length} bytes failed in OpenSSL`);
 }
 
 /** What a cipher says that has been closed. */
