@@ -48,7 +48,10 @@ serve() { start fileio_tgt "$@"; }
 
 # Starts a program that serves; waits until it is ready.
 start() {
-  program "$@" >"$LOG" 2>&1 &
+  local name=$1
+  shift
+  # Not by the function above: SIGTERM would end a shell of its own, and not the program.
+  node "dist/examples/$name/main.js" "$@" >"$LOG" 2>&1 &
   PID=$!
   for _ in $(seq 600); do
     grep -q '^ready$' "$LOG" && { find_disks; return 0; }
