@@ -7,6 +7,7 @@
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { filtersSection } from "./filters/section.ts";
 import { iscsiSection } from "./iscsi/section.ts";
 import { layoutsSection } from "./layouts/section.ts";
 import { againstTable } from "./loopback/against.ts";
@@ -26,6 +27,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   iscsi: iscsiSection,
   storage: storageSection,
   nbd: nbdSection,
+  filters: filtersSection,
 };
 
 // So that the servers end as well.

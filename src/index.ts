@@ -16,6 +16,7 @@ export {
   type LogEntry,
   type SetTargetPortGroups,
   type SetTargetPortGroupsRequest,
+  type Target,
   type TargetGroup,
   type TargetGroupOptions,
   type CommandTrace,

@@ -31,7 +31,8 @@ export const LOADS: readonly Load[] = [
   },
 ];
 
-function load(rw: string, bs: string, depth: number): string[] {
+/** fio's words for a pattern, the length of its requests and their depth. */
+export function load(rw: string, bs: string, depth: number): string[] {
   return [`--rw=${rw}`, `--bs=${bs}`, `--iodepth=${depth}`];
 }
 

@@ -41,7 +41,7 @@ export async function startOurs(way: Way, disk: string, socket: string): Promise
 export async function startNbdkit(way: Way, disk: string, socket: string): Promise<NbdBenchServer> {
   const port = await freePort();
   const where = way === "TCP" ? ["-i", "127.0.0.1", "-p", String(port)] : ["-U", socket];
-  return await start("nbdkit", ["-f", ...where, "file", disk], way, port, socket);
+  return await startPeer("nbdkit", ["-f", ...where, "file", disk], way, port, socket);
 }
 
 /** qemu-nbd with its defaults, but for as many clients as there are connections. */
@@ -53,10 +53,11 @@ export async function startQemuNbd(
   const port = await freePort();
   const where = way === "TCP" ? ["-b", "127.0.0.1", "-p", String(port)] : ["-k", socket];
   const args = ["-t", "-e", "16", "-f", "raw", ...where, disk];
-  return await start("qemu-nbd", args, way, port, socket);
+  return await startPeer("qemu-nbd", args, way, port, socket);
 }
 
-async function start(
+/** A server of somebody else's, which listens at `port` or `socket`. */
+export async function startPeer(
   name: string,
   args: readonly string[],
   way: Way,

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-import { type KdfOptions, UsageError } from "scst-user";
+import { type ExportPlace, exportPlace, type KdfOptions, UsageError } from "scst-user";
 
 export const COMMANDS = [
   "format",
@@ -23,6 +23,11 @@ export interface KeySource {
 
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
+/** The kernel's SCST, and which LUN the disk becomes there. */
+export interface KernelOptions {
+  readonly place: ExportPlace | undefined;
+}
+
 export interface Options {
   readonly command: Command;
   readonly file: string;
@@ -40,6 +45,8 @@ export interface Options {
   readonly json: boolean;
   readonly iscsi: Address | undefined;
   readonly nbd: Address | undefined;
+  /** Undefined where iSCSI or NBD is asked for. */
+  readonly kernel: KernelOptions | undefined;
   readonly name: string | undefined;
   readonly readOnly: boolean;
   readonly direct: boolean;
@@ -70,6 +77,8 @@ const SPECS = {
   json: yes,
   iscsi: text,
   nbd: text,
+  kernel: yes,
+  export: text,
   name: text,
   "read-only": yes,
   direct: yes,
@@ -82,12 +91,13 @@ type Values = ReturnType<typeof split>["values"];
 
 const KEY: readonly Name[] = ["header", "key-file", "key-env", "key-command"];
 const NEW_KEY: readonly Name[] = ["new-key-file", "new-key-env", "new-key-command"];
+const FRONTS: readonly Name[] = ["iscsi", "nbd", "kernel", "export"];
 const KDF: readonly Name[] = ["pbkdf", "pbkdf-memory", "pbkdf-parallel", "pbkdf-force-iterations"];
 
 /** An option that a command does not look at is a mistake. */
 const ALLOWED: Readonly<Record<Command, readonly Name[]>> = {
   format: [...KEY, ...KDF, "size", "sector-size", "label", "allow-discards", "force"],
-  serve: [...KEY, "iscsi", "nbd", "name", "read-only", "direct", "plain", "sector-size"],
+  serve: [...KEY, ...FRONTS, "name", "read-only", "direct", "plain", "sector-size"],
   "add-key": [...KEY, ...NEW_KEY, ...KDF],
   "change-key": [...KEY, ...NEW_KEY, ...KDF],
   "remove-key": [...KEY, "key-slot"],
@@ -164,10 +174,21 @@ function isCommand(word: string | undefined): word is Command {
 function frontsOf(command: Command, values: Values) {
   const iscsi = values.iscsi === undefined ? undefined : addressOf("iscsi", values.iscsi);
   const nbd = values.nbd === undefined ? undefined : addressOf("nbd", values.nbd);
-  if (command === "serve" && iscsi === undefined && nbd === undefined) {
-    throw wrong("serve: --iscsi or --nbd is missing");
+  const isKernel = values.kernel === true || values.export !== undefined;
+  const isNetwork = iscsi !== undefined || nbd !== undefined;
+  if (command === "serve" && !isKernel && !isNetwork) {
+    throw wrong("serve: --iscsi, --nbd or --kernel is missing");
   }
-  return { iscsi, nbd };
+  if (isKernel && isNetwork) throw wrong("--kernel: it can't be with --iscsi or --nbd");
+  return { iscsi, nbd, kernel: isKernel ? { place: placeOf(values.export) } : undefined };
+}
+
+function placeOf(place: string | undefined): ExportPlace | undefined {
+  try {
+    return place === undefined ? undefined : exportPlace(place);
+  } catch (error) {
+    throw wrong(`--export ${(error as Error).message}`);
+  }
 }
 
 function sourceOf(values: Values, prefix: "" | "new-"): KeySource {

@@ -2,72 +2,41 @@ import { basename, parse } from "node:path";
 
 import {
   type BlockStore,
-  createCore,
   disk,
   encryptedStore,
   fileStore,
-  IscsiServer,
-  loopbackChannel,
-  NbdServer,
+  type KernelScst,
   openLuks2,
-  registerDevice,
   UsageError,
   writeProtectedStore,
 } from "scst-user";
 
-import type { Address, Options } from "./options.ts";
+import { type Front, kernelFront, networkFront } from "./fronts.ts";
+import type { Options } from "./options.ts";
 import { keyFile, readPassphrase } from "./passphrase.ts";
 import { headerStore } from "./volume.ts";
 
-export interface Serving {
-  /** Where it is to be had, a line each. */
-  readonly lines: readonly string[];
-  stop(): Promise<void>;
-}
-
-/** Opens the disk and listens. */
-export async function serve(options: Options, tell: (line: string) => void): Promise<Serving> {
-  const { file, iscsi, nbd, readOnly, direct } = options;
+/** Opens the disk and serves it. */
+export async function serve(
+  options: Options,
+  tell: (line: string) => void,
+  scst: KernelScst = {},
+): Promise<Front> {
+  const { file, kernel, readOnly, direct } = options;
   const name = options.name ?? nameOf(file);
   const data = fileStore(file, { readOnly, engine: direct ? "direct" : "buffered" });
-  const stops: (() => Promise<unknown>)[] = [async () => await data.close()];
-  const stop = async () => {
-    for (const end of stops.splice(0).reverse()) await end();
-  };
+  let store: BlockStore = data;
   try {
-    const store = await unlocked(data, options, tell);
-    const core = createCore({
-      log: ({ level, message }) => {
-        if (level === "warning" || level === "error") tell(`${level}: ${message}`);
-      },
-    });
+    store = await unlocked(data, options, tell);
     const handler = disk(readOnly ? writeProtectedStore(store) : store, {
       name,
       thinProvisioned: !readOnly && store.trim !== undefined,
     });
-    const device = await registerDevice(loopbackChannel(core), name, handler, {
-      report: (code, message) => tell(`${message} (${code})`),
-    });
-    // The device closes its store, and that the file's.
-    stops.splice(0, 1, () => device.close());
-    const lines: string[] = [];
-    if (iscsi !== undefined && "host" in iscsi) {
-      const server = new IscsiServer(core);
-      stops.push(() => server.close());
-      const iqn = `iqn.2026-11.io.scst-user:${name.toLowerCase()}`;
-      server.export({ iqn, luns: [[0, name]] });
-      const { port } = await server.listen(iscsi);
-      lines.push(`${name}  iscsi://${hostOf(iscsi.host)}:${port}/${iqn}/0`);
-    }
-    if (nbd !== undefined) {
-      const server = new NbdServer(core);
-      stops.push(() => server.close());
-      server.target.addLun(0, name);
-      lines.push(`${name}  ${nbdUri((await server.listen(nbd)) as Address, name)}`);
-    }
-    return { lines, stop };
+    return kernel === undefined
+      ? await networkFront(name, handler, options, tell)
+      : await kernelFront(name, handler, kernel, tell, scst);
   } catch (error) {
-    await stop();
+    await store.close();
     throw error;
   }
 }
@@ -114,13 +83,4 @@ function nameOf(file: string): string {
       .name.replaceAll(/[^\w-]/g, "-")
       .slice(0, 48) || "disk"
   );
-}
-
-function nbdUri(address: Address, name: string): string {
-  if ("path" in address) return `nbd+unix:///${name}?socket=${address.path}`;
-  return `nbd://${hostOf(address.host)}:${address.port}/${name}`;
-}
-
-function hostOf(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

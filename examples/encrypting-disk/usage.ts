@@ -1,6 +1,6 @@
 export const USAGE = `Usage: encrypting-disk COMMAND FILE [OPTIONS]
 
-Encrypted disks in the format of LUKS2 (cryptsetup), served by iSCSI or NBD.
+Encrypted disks in the format of LUKS2 (cryptsetup), served by iSCSI, NBD or the kernel's SCST.
 
   format FILE        make FILE an empty encrypted disk; what it held is lost
   serve FILE         serve it, until SIGINT or SIGTERM
@@ -37,6 +37,8 @@ dump:
 serve:
   --iscsi[=HOST:PORT]   by iSCSI (127.0.0.1:3260)
   --nbd[=HOST:PORT]     by NBD (127.0.0.1:10809); also --nbd=unix:PATH
+  --kernel              as a device of the kernel's SCST, through /dev/scst_user
+  --export=DRIVER[/TARGET[:LUN]]   there, make it a LUN of a target: scst_local, iscsi ...
   --name=NAME           what the disk is called (FILE's name)
   --read-only           refuse writes
   --direct              past the page cache (O_DIRECT)

@@ -4,10 +4,17 @@ import { readFileSync } from "node:fs";
 import { createQcow2File, qcow2Store, UsageError } from "scst-user";
 
 import { ask, serveControl } from "./control.ts";
+import { createEncrypted } from "./encryption.ts";
 import { lockFile } from "./lock.ts";
 import { perform } from "./operations.ts";
-import { type Operation, parseOptions, type Request } from "./options.ts";
-import { type ServeOptions, SnapshotServer } from "./server.ts";
+import {
+  type CreateOptions,
+  type Operation,
+  parseOptions,
+  type Request,
+  type ServeOptions,
+} from "./options.ts";
+import { SnapshotServer } from "./server.ts";
 import { USAGE } from "./usage.ts";
 
 const EXIT_FAILED = 1;
@@ -39,19 +46,19 @@ async function run(request: Request): Promise<void> {
       return print([USAGE.trimEnd()]);
     case "version":
       return print([`snapshot-disk ${version()}`]);
-    case "create": {
-      const { file, sizeBytes, clusterBytes } = request;
-      return await createQcow2File(
-        file,
-        sizeBytes,
-        clusterBytes === undefined ? {} : { clusterBytes },
-      );
-    }
+    case "create":
+      return await create(request);
     case "serve":
       return await serve(request);
     case "operation":
       return print(await operate(request.file, request.operation));
   }
+}
+
+async function create({ file, sizeBytes, clusterBytes, keyFile }: CreateOptions): Promise<void> {
+  const options = clusterBytes === undefined ? {} : { clusterBytes };
+  if (keyFile === undefined) await createQcow2File(file, sizeBytes, options);
+  else await createEncrypted(file, sizeBytes, keyFile, options);
 }
 
 /** By whoever serves the disk, or with the file itself. */

@@ -1,11 +1,14 @@
 import { parseArgs } from "node:util";
 
-import { UsageError } from "scst-user";
+import { type ExportPlace, exportPlace, UsageError } from "scst-user";
 
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
+
+/** Where NBD is served: by TCP, or at a Unix socket. */
+export type NbdAddress = Address | { readonly path: string };
 
 /** What can be asked of a served disk and, but for exports, of a resting one. */
 export type Operation =
@@ -14,20 +17,28 @@ export type Operation =
   | { readonly command: "clone"; readonly to: string; readonly snapshot?: string }
   | { readonly command: "list" };
 
+export interface CreateOptions {
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly clusterBytes: number | undefined;
+  /** Encrypts, with the passphrase that is in it. */
+  readonly keyFile: string | undefined;
+}
+
+export interface ServeOptions {
+  readonly file: string;
+  readonly iscsi: Address | undefined;
+  readonly nbd: NbdAddress | undefined;
+  /** The kernel's SCST, and which LUN the disk becomes there; undefined with iSCSI or NBD. */
+  readonly kernel: { readonly place: ExportPlace | undefined } | undefined;
+  /** Decrypts, with the passphrase that is in it. */
+  readonly keyFile: string | undefined;
+}
+
 export type Request =
   | { readonly kind: "help" | "version" }
-  | {
-      readonly kind: "create";
-      readonly file: string;
-      readonly sizeBytes: number;
-      readonly clusterBytes: number | undefined;
-    }
-  | {
-      readonly kind: "serve";
-      readonly file: string;
-      readonly iscsi: Address | undefined;
-      readonly nbd: Address | undefined;
-    }
+  | ({ readonly kind: "create" } & CreateOptions)
+  | ({ readonly kind: "serve" } & ServeOptions)
   | { readonly kind: "operation"; readonly file: string; readonly operation: Operation };
 
 const SPECS = {
@@ -35,6 +46,9 @@ const SPECS = {
   cluster: { type: "string" },
   iscsi: { type: "string" },
   nbd: { type: "string" },
+  kernel: { type: "boolean" },
+  export: { type: "string" },
+  "key-file": { type: "string" },
   snapshot: { type: "string" },
   force: { type: "boolean" },
   help: { type: "boolean", short: "h" },
@@ -48,8 +62,8 @@ type OptionName = keyof typeof SPECS;
 const COMMANDS: Readonly<
   Record<string, { readonly words: readonly string[]; readonly options: readonly OptionName[] }>
 > = {
-  create: { words: ["FILE"], options: ["size", "cluster"] },
-  serve: { words: ["FILE"], options: ["iscsi", "nbd"] },
+  create: { words: ["FILE"], options: ["size", "cluster", "key-file"] },
+  serve: { words: ["FILE"], options: ["iscsi", "nbd", "kernel", "export", "key-file"] },
   snap: { words: ["FILE", "NAME"], options: [] },
   list: { words: ["FILE"], options: [] },
   delete: { words: ["FILE", "NAME"], options: [] },
@@ -96,17 +110,29 @@ function parse(words: readonly string[]) {
   }
 }
 
-function create(file: string, { size, cluster }: Values): Request {
+function create(file: string, { size, cluster, "key-file": keyFile }: Values): Request {
   if (size === undefined) throw wrong("create: --size is missing");
   const clusterBytes = cluster === undefined ? undefined : bytesOf("--cluster", cluster);
-  return { kind: "create", file, sizeBytes: bytesOf("--size", size), clusterBytes };
+  return { kind: "create", file, sizeBytes: bytesOf("--size", size), clusterBytes, keyFile };
 }
 
 function serve(file: string, values: Values): Request {
   const iscsi = values.iscsi === undefined ? undefined : addressOf("--iscsi", values.iscsi);
-  const nbd = values.nbd === undefined ? undefined : addressOf("--nbd", values.nbd);
-  if (iscsi === undefined && nbd === undefined) throw wrong("serve: --iscsi or --nbd is missing");
-  return { kind: "serve", file, iscsi, nbd };
+  const nbd = values.nbd === undefined ? undefined : nbdAddressOf(values.nbd);
+  const isNetwork = iscsi !== undefined || nbd !== undefined;
+  const isKernel = values.kernel === true || values.export !== undefined;
+  if (!isNetwork && !isKernel) throw wrong("serve: --iscsi, --nbd or --kernel is missing");
+  if (isNetwork && isKernel) throw wrong("serve: --kernel can't be with --iscsi or --nbd");
+  const kernel = isKernel ? { place: placeOf(values.export) } : undefined;
+  return { kind: "serve", file, iscsi, nbd, kernel, keyFile: values["key-file"] };
+}
+
+function placeOf(text: string | undefined): ExportPlace | undefined {
+  try {
+    return text === undefined ? undefined : exportPlace(text);
+  } catch (error) {
+    throw wrong(`--export ${(error as Error).message}`);
+  }
 }
 
 function operationOf(command: string, name: string, { force, snapshot }: Values): Operation {
@@ -129,6 +155,11 @@ function bytesOf(option: string, text: string): number {
     throw wrong(`${option} ${text}: it must be bytes, or a number with K, M, G or T`);
   }
   return bytes;
+}
+
+function nbdAddressOf(text: string): NbdAddress {
+  const path = /^unix:(.+)$/.exec(text)?.[1];
+  return path === undefined ? addressOf("--nbd", text) : { path };
 }
 
 function addressOf(option: string, text: string): Address {

@@ -22,6 +22,12 @@ export {
   type RegisteredDevice,
   type RegisterOptions,
 } from "./device/register-device.ts";
+export {
+  type KernelDevice,
+  type KernelScst,
+  serveFromKernel,
+  type ServeFromKernelOptions,
+} from "./device/serve-from-kernel.ts";
 export { changer, type ChangerOptions } from "./devices/changer/changer.ts";
 export type {
   Element,

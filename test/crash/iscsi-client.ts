@@ -8,6 +8,8 @@ import { type ReceivedPdu, TestInitiator } from "../targets/iscsi/support/initia
 export interface Answer {
   readonly status: number;
   readonly data: Uint8Array;
+  /** Empty where there is none. */
+  readonly sense: Uint8Array;
 }
 
 interface Waiting {
@@ -96,6 +98,8 @@ export class IscsiClient {
     if (opcode === Opcode.dataIn) waiting.data.set(data, fields["bufferOffset"] as number);
     if (opcode === Opcode.dataIn && fields["statusPresent"] !== true) return;
     this.#waiting.delete(tag);
-    waiting.resolve({ status: fields["status"] as number, data: waiting.data });
+    // SenseLength stands in front of it (RFC 7143, "SCSI Response").
+    const sense = opcode === Opcode.scsiResponse ? data.slice(2) : new Uint8Array(0);
+    waiting.resolve({ status: fields["status"] as number, data: waiting.data, sense });
   }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Proves fileio_tgt on the real modules of SCST: run as root in a Linux that may be thrown away.
+# Proves fileio_tgt, encrypting-disk and snapshot-disk on the real modules of SCST: run as root in a
+# Linux that may be thrown away.
 #
 #   test/guest/run.sh MODULES [CASE...]     exit status: 0 all passed, 1 some failed, 2 can't run
 #
@@ -38,8 +39,23 @@ load_modules() {
 
 serve() { run_until_ready dist/examples/fileio_tgt/main.js "$@"; }
 
+# Runs one of the programs.
+program() {
+  local name=$1
+  shift
+  node "dist/examples/$name/main.js" "$@"
+}
+
+# Starts a program that serves.
+start() {
+  local name=$1
+  shift
+  run_until_ready "dist/examples/$name/main.js" "$@"
+}
+
 # Runs a program with arguments; waits until it is ready and its disks are there.
 run_until_ready() {
+  # Not by `program`: SIGTERM would end a shell of its own, and not the program.
   node "$@" >"$LOG" 2>&1 &
   PID=$!
   for _ in $(seq 600); do
@@ -246,8 +262,48 @@ case_ends() {
   done
 }
 
+on_filesystem() {
+  mkdir -p "$WORK/mnt" && mount "$@" "$DISK" "$WORK/mnt"
+}
+
+case_encrypting() {
+  local path="$WORK/a" key="$WORK/key"
+  echo -n secret >"$key"
+  program encrypting-disk format "$path" --size 64M --key-file "$key" --pbkdf pbkdf2 \
+    --pbkdf-force-iterations 1000 || return 1
+  start encrypting-disk serve "$path" --key-file "$key" --export scst_local || return 1
+  verify && mkfs.ext4 -q "$DISK" && on_filesystem && cp -r src "$WORK/mnt" && umount "$WORK/mnt" || return 1
+  stop || return 1
+  ! grep -q "scst-user" "$path" || { echo "the file has plain text"; return 1; }
+  start encrypting-disk serve "$path" --key-file "$key" --export scst_local || return 1
+  on_filesystem && diff -r src "$WORK/mnt/src" && umount "$WORK/mnt" && e2fsck -fn "$DISK" >/dev/null || return 1
+  stop
+}
+
+case_snapshots() {
+  local path="$WORK/a"
+  program snapshot-disk create "$path" --size 64M || return 1
+  start snapshot-disk serve "$path" --export scst_local || return 1
+  mkfs.ext4 -q "$DISK" && on_filesystem && cp -r src "$WORK/mnt" && sync || return 1
+  program snapshot-disk snap "$path" one && rm -r "$WORK/mnt/src/core" && umount "$WORK/mnt" || return 1
+  program snapshot-disk export "$path" one || return 1
+  find_disks
+  [[ ${#DISKS[@]} = 2 ]] || { echo "disks: ${DISKS[*]}"; return 1; }
+  local disk=$DISK
+  DISK=${DISKS[1]}
+  # Its journal has not been played back, and it may not be written to.
+  on_filesystem -o ro,noload && diff -r src "$WORK/mnt/src" && umount "$WORK/mnt" || return 1
+  DISK=$disk
+  forget_disks
+  program snapshot-disk unexport "$path" one && program snapshot-disk revert "$path" one --force || return 1
+  find_disks && e2fsck -fp "$DISK" >/dev/null
+  [[ $? -le 1 ]] && on_filesystem && diff -r src "$WORK/mnt/src" && umount "$WORK/mnt" || return 1
+  stop
+}
+
 ALL=(commands filesystem verify threads blocking two_devices options old_options capacity
-  flush_under_load again kill stop_under_load stop_threads_under_load stop_blocking_under_load ends)
+  flush_under_load again kill stop_under_load stop_threads_under_load stop_blocking_under_load ends
+  encrypting snapshots)
 
 needs
 load_modules "${1:-}"
@@ -256,7 +312,7 @@ shift
 [[ $# = 0 ]] && set -- "${ALL[@]}"
 dmesg -C
 for name in "$@"; do
-  rm -f "$WORK"/[ab]
+  rm -f "$WORK"/[ab]*
   if "case_$name"; then
     echo "ok      $name"
     PASSED=$((PASSED + 1))

@@ -10,6 +10,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type CunitReport, parseCunit } from "./support/cunit.ts";
 import { type CunitRun, RUNS } from "./support/cunit-runs.ts";
 import { FileioTgt, type StartOptions } from "./support/fileio-tgt.ts";
+import { filterProgram } from "./support/filter-programs.ts";
 import { Images } from "./support/images.ts";
 import { run, runOk } from "./support/run.ts";
 import { toolsAreMissing } from "./support/tools.ts";
@@ -110,12 +111,26 @@ describe.skipIf(toolsAreMissing("iscsi-test-cu", "iscsi-inq"))("iscsi-test-cu", 
     ).toEqual([]);
   });
 
+  test("a disk under a filter does what one without it does", () => {
+    for (const { run: of, report } of results) {
+      const other = results.find((result) => result.run.name === of.like);
+      if (of.like !== undefined) expect(verdicts(report)).toEqual(verdicts(other?.report));
+    }
+  });
+
   test("each expectation gives a reason", () => {
     const entries = [...Object.values(expected.failed).flat(), ...expected.skipped];
     const bare = entries.filter(({ reason }) => reason === "" || reason.startsWith(UNEXPLAINED));
     expect(bare, "say why in expected-failures.json").toEqual([]);
   });
 });
+
+/** What has become of each test. */
+function verdicts(report: CunitReport | undefined): string[] | undefined {
+  return report?.tests.map(({ suite, test: of, passed, skips }) => {
+    return `${suite}.${of}: ${passed ? "passed" : "failed"}, ${skips.length} parts left out`;
+  });
+}
 
 /** Some at a time, in their order. */
 async function inTurns(runs: readonly CunitRun[]): Promise<Result[]> {
@@ -133,7 +148,8 @@ async function inTurns(runs: readonly CunitRun[]): Promise<Result[]> {
 async function carryOut(of: CunitRun): Promise<Result> {
   const images = await Images.open();
   const path = await images.sparse("disk.img", of.sizeBytes);
-  const server = await FileioTgt.start([{ name: "disk1", path }], startOptions(of));
+  const options = await startOptions(of, images);
+  const server = await FileioTgt.start([{ name: "disk1", path }], options);
   try {
     const [url = ""] = server.urls;
     const args = [...of.args, "-v", url, ...(of.secondPath ? [url] : [])];
@@ -149,8 +165,10 @@ async function carryOut(of: CunitRun): Promise<Result> {
   }
 }
 
-function startOptions({ disk, sizeBytes, writeDelayMs = 0 }: CunitRun): StartOptions {
-  if (disk === undefined) return {};
+async function startOptions(of: CunitRun, images: Images): Promise<StartOptions> {
+  const { disk, program, sizeBytes, writeDelayMs = 0, options = [] } = of;
+  if (program !== undefined) return await filterProgram(program, images, sizeBytes);
+  if (disk === undefined) return { options };
   const sizes = ["--size", String(sizeBytes), "--write-delay", String(writeDelayMs)];
   return { program: MEMORY_TGT, options: [...sizes, "--options", JSON.stringify(disk)] };
 }

@@ -23,6 +23,11 @@ describe("what is understood", () => {
     [["serve", "a", "--iscsi", "[::1]:1"], { file: "a", iscsi: { host: "::1", port: 1 } }],
     [["serve", "a", "--nbd=unix:/run/a"], { nbd: { path: "/run/a" } }],
     [["serve", "--nbd", "unix:b", "a"], { file: "a", nbd: { path: "b" } }],
+    [["serve", "a", "--kernel"], { kernel: { place: undefined }, iscsi: undefined }],
+    [
+      ["serve", "a", "--export", "iscsi/t:3"],
+      { kernel: { place: { driver: "iscsi", target: "t", lun: 3 } } },
+    ],
   ])("%j", (words, expected) => {
     expect(parseOptions(words)).toMatchObject(expected);
   });
@@ -40,7 +45,11 @@ describe("what is not", () => {
     [["dump", "a", "b"], "there must be one FILE"],
     [["dump", "a", "--size=1G"], "--size is not for dump"],
     [["dump", "a", "--colour"], "--colour"],
-    [["serve", "a"], "--iscsi or --nbd is missing"],
+    [["serve", "a"], "--iscsi, --nbd or --kernel is missing"],
+    [["serve", "a", "--nbd", "--kernel"], "it can't be with --iscsi or --nbd"],
+    [["serve", "a", "--nbd", "--export=scst_local"], "it can't be with --iscsi or --nbd"],
+    [["serve", "a", "--export=a/b/c"], "it must be DRIVER"],
+    [["dump", "a", "--kernel"], "--kernel is not for dump"],
     [["serve", "a", "--iscsi=unix:b"], "it must be HOST:PORT"],
     [["serve", "a", "--iscsi=h:70000"], "it must be HOST:PORT"],
     [["format", "a", "--size=1000"], "a multiple of 4096"],

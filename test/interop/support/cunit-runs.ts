@@ -2,10 +2,18 @@
 import type { DiskOptions } from "../../../src/sdk/devices/disk/disk.ts";
 import { MIB } from "./images.ts";
 
+export type FilterProgram = "encrypting-disk" | "snapshot-disk";
+
 export interface CunitRun {
   readonly name: string;
   /** A disk in memory with these options; without them, fileio_tgt on a file. */
   readonly disk?: DiskOptions;
+  /** Another program than fileio_tgt. */
+  readonly program?: FilterProgram;
+  /** The run that has to have the same results, test by test. */
+  readonly like?: string;
+  /** Of fileio_tgt. */
+  readonly options?: readonly string[];
   readonly sizeBytes: number;
   /** Milliseconds that each write takes. */
   readonly writeDelayMs?: number;
@@ -53,6 +61,9 @@ export const RUNS: readonly CunitRun[] = [
     name: "thin",
     disk: { thinProvisioned: true, physicalBlockSize: 512, limits: { writeSameBytes: 16 * MIB } },
   },
+  { ...whole, name: "encrypted", program: "encrypting-disk", like: "plain" },
+  { ...whole, name: "with snapshots", program: "snapshot-disk", like: "thin file" },
+  { ...whole, name: "thin file", options: ["--thin_provisioned"] },
   // With a second path the tool takes a unit attention of its own reset for an error.
   { ...whole, name: "removable", disk: { removable: true }, secondPath: false },
   { ...whole, name: "4096", disk: { thinProvisioned: true, blockSize: 4096 } },

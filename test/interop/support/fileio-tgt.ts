@@ -30,6 +30,8 @@ export interface StartOptions {
   readonly options?: readonly string[];
   /** What Node runs: the sources unless said. */
   readonly program?: readonly string[];
+  /** How another program is told of the disks; `NAME PATH` each unless said. */
+  readonly words?: readonly string[];
 }
 
 export interface Exit {
@@ -64,7 +66,7 @@ export class FileioTgt {
       "--iscsi",
       "127.0.0.1:0",
       ...(options.options ?? []),
-      ...disks.flatMap(({ name, path }) => [name, path]),
+      ...(options.words ?? disks.flatMap(({ name, path }) => [name, path])),
     ];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     const exited = exitOf(child);

@@ -1,7 +1,12 @@
 import { createCipheriv, createDecipheriv, timingSafeEqual } from "node:crypto";
 
 import { UsageError } from "../../../protocol/errors.ts";
-import { closedCipher, nativeAesXts, type SectorCipher } from "../../native/aes-xts.ts";
+import {
+  closedCipher,
+  nativeAesXts,
+  type SectorCipher,
+  type SectorRun,
+} from "../../native/aes-xts.ts";
 
 /** Bytes of the key of each of the two AES, and both together. */
 const KEY_BYTES = [32, 64];
@@ -36,12 +41,16 @@ class NodeAesXts implements SectorCipher {
     this.#name = key.length === 64 ? "aes-256-xts" : "aes-128-xts";
   }
 
-  encrypt(source: Uint8Array, target: Uint8Array, tweak: number): void {
-    target.set(createCipheriv(this.#name, this.#keyNow(), this.#ivOf(tweak)).update(source));
+  encrypt(source: Uint8Array, target: Uint8Array, tweak: number, run?: SectorRun): void {
+    eachSector(source, tweak, run, (from, at, sector) => {
+      target.set(createCipheriv(this.#name, this.#keyNow(), this.#ivOf(sector)).update(from), at);
+    });
   }
 
-  decrypt(source: Uint8Array, target: Uint8Array, tweak: number): void {
-    target.set(createDecipheriv(this.#name, this.#keyNow(), this.#ivOf(tweak)).update(source));
+  decrypt(source: Uint8Array, target: Uint8Array, tweak: number, run?: SectorRun): void {
+    eachSector(source, tweak, run, (from, at, sector) => {
+      target.set(createDecipheriv(this.#name, this.#keyNow(), this.#ivOf(sector)).update(from), at);
+    });
   }
 
   close(): void {
@@ -58,6 +67,17 @@ class NodeAesXts implements SectorCipher {
     this.#iv.writeUInt32LE(tweak % 0x1_0000_0000, 0);
     this.#iv.writeUInt32LE(Math.floor(tweak / 0x1_0000_0000), 4);
     return this.#iv;
+  }
+}
+
+function eachSector(
+  source: Uint8Array,
+  tweak: number,
+  { sectorBytes, tweakStep }: SectorRun = { sectorBytes: source.length, tweakStep: 0 },
+  use: (from: Uint8Array, at: number, tweak: number) => void,
+): void {
+  for (let at = 0; at < source.length; at += sectorBytes) {
+    use(source.subarray(at, at + sectorBytes), at, tweak + (at / sectorBytes) * tweakStep);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { MaybePromise } from "../../handler.ts";
-import type { SectorCipher } from "../../native/aes-xts.ts";
+import type { SectorCipher, SectorRun } from "../../native/aes-xts.ts";
 
 /** XTS enciphers so many bytes by themselves, as long as a sector is a multiple of them. */
 export const XTS_BLOCK_BYTES = 16;
@@ -22,12 +22,15 @@ export interface XtsGeometry {
 export class XtsRanges {
   readonly #cipher: SectorCipher;
   readonly #geometry: XtsGeometry;
+  readonly #sectors: SectorRun;
   /** A sector of which only a part is wanted. */
   readonly #scratch: Uint8Array;
 
   constructor(cipher: SectorCipher, geometry: XtsGeometry) {
     this.#cipher = cipher;
     this.#geometry = geometry;
+    const { sectorSize: sectorBytes } = geometry;
+    this.#sectors = { sectorBytes, tweakStep: sectorBytes / TWEAK_UNIT_BYTES };
     this.#scratch = new Uint8Array(geometry.sectorSize);
   }
 
@@ -66,43 +69,76 @@ export class XtsRanges {
   }
 
   #run(source: Uint8Array, target: Uint8Array, offset: number, encrypting: boolean): void {
-    const { sectorSize } = this.#geometry;
-    for (let done = 0; done < source.length;) {
-      const at = (offset + done) % sectorSize;
-      const count = Math.min(sectorSize - at, source.length - done);
-      const from = source.subarray(done, done + count);
-      const to = source === target ? from : target.subarray(done, done + count);
-      const tweak = (offset + done - at) / TWEAK_UNIT_BYTES + this.#geometry.ivOffset;
-      if (!encrypting && this.#geometry.emptyIsZero) this.#decryptWritten(from, tweak, at);
-      else this.#part(from, to, tweak, at, encrypting);
-      done += count;
+    const { sectorSize, emptyIsZero } = this.#geometry;
+    if (!encrypting && emptyIsZero && mayBeEmpty(source)) {
+      return this.#decryptWritten(source, offset);
     }
+    const { length } = source;
+    const begin = Math.min(length, (sectorSize - (offset % sectorSize)) % sectorSize);
+    const end = length - ((length - begin) % sectorSize);
+    for (const [from, to] of [
+      [0, begin],
+      [begin, end],
+      [end, length],
+    ] as const) {
+      if (to === from) continue;
+      const isAll = to - from === length;
+      const input = isAll ? source : source.subarray(from, to);
+      const output = source === target ? input : isAll ? target : target.subarray(from, to);
+      this.#piece(input, output, offset + from, encrypting);
+    }
+  }
+
+  /** Whole sectors, or a part of one. */
+  #piece(from: Uint8Array, to: Uint8Array, offset: number, encrypting: boolean): void {
+    const { sectorSize, ivOffset } = this.#geometry;
+    const at = offset % sectorSize;
+    const tweak = (offset - at) / TWEAK_UNIT_BYTES + ivOffset;
+    const isWhole = from.length % sectorSize === 0;
+    if (!isWhole) this.#part(from, to, tweak, at, encrypting);
+    else if (encrypting) this.#cipher.encrypt(from, to, tweak, this.#sectors);
+    else this.#cipher.decrypt(from, to, tweak, this.#sectors);
   }
 
   /** Some bytes of one sector, `at` in it. Each block of them has its own place in the tweak. */
   #part(from: Uint8Array, to: Uint8Array, tweak: number, at: number, encrypting: boolean): void {
-    const cipher = this.#cipher;
-    const isWhole = from.length === this.#scratch.length;
-    const input = isWhole ? from : this.#scratch;
-    const output = isWhole ? to : this.#scratch;
-    if (!isWhole) input.set(from, at);
-    if (encrypting) cipher.encrypt(input, output, tweak);
-    else cipher.decrypt(input, output, tweak);
-    if (!isWhole) to.set(output.subarray(at, at + to.length));
+    const scratch = this.#scratch;
+    scratch.set(from, at);
+    if (encrypting) this.#cipher.encrypt(scratch, scratch, tweak);
+    else this.#cipher.decrypt(scratch, scratch, tweak);
+    to.set(scratch.subarray(at, at + to.length));
   }
 
-  /** Blocks of zeros stay zeros. Mostly there are none, and then it is one look a sector. */
-  #decryptWritten(bytes: Uint8Array, tweak: number, at: number): void {
+  /** Blocks of zeros stay zeros; what is between them within a sector is decrypted. */
+  #decryptWritten(bytes: Uint8Array, offset: number): void {
+    const { sectorSize } = this.#geometry;
     let begin = 0;
     for (let block = 0; block <= bytes.length; block += XTS_BLOCK_BYTES) {
-      if (block < bytes.length && !isEmpty(bytes, block)) continue;
+      const isEnd = block === bytes.length || isEmpty(bytes, block);
+      const isNext = (offset + block) % sectorSize === 0;
+      if (!isEnd && !isNext) continue;
       if (block > begin) {
-        const part = bytes.subarray(begin, block);
-        this.#part(part, part, tweak, at + begin, false);
+        const written = bytes.subarray(begin, block);
+        this.#piece(written, written, offset + begin, false);
       }
-      begin = block + XTS_BLOCK_BYTES;
+      begin = isEnd ? block + XTS_BLOCK_BYTES : block;
     }
   }
+}
+
+/** Whether a block of zeros can be among them: a quick look, since mostly there is none. */
+function mayBeEmpty({ buffer, byteOffset, length }: Uint8Array): boolean {
+  if (byteOffset % 4 !== 0) return true;
+  const words = new Int32Array(buffer, byteOffset, length / 4);
+  let i = 0;
+  // Four blocks a turn: that takes half of the time.
+  for (; i + 12 < words.length; i += 16) {
+    if (words[i] === 0 || words[i + 4] === 0 || words[i + 8] === 0 || words[i + 12] === 0) {
+      return true;
+    }
+  }
+  for (; i < words.length; i += 4) if (words[i] === 0) return true;
+  return false;
 }
 
 function isEmpty(bytes: Uint8Array, block: number): boolean {

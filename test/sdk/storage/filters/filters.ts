@@ -11,7 +11,7 @@ import type { StoreSuite } from "../store-suite.ts";
 export const KEY = Uint8Array.from({ length: 64 }, (_, i) => i * 7 + 3);
 
 /** Stores of one kind, of any size, all zero. */
-export type OpenStore = (size: number) => BlockStore;
+export type OpenStore = (size: number) => BlockStore | Promise<BlockStore>;
 
 /** A filter, as the suite is to have it. */
 export interface Filter {
@@ -71,7 +71,7 @@ export function suiteOf(name: string, store: OpenStore, filters: readonly Filter
     name: [name, ...filters.map((filter) => filter.name)].join(" < "),
     open: async (size, { readOnly }) => {
       const extra = filters.reduce((sum, { extraBytes }) => sum + extraBytes, 0);
-      const bottom = store(size + extra);
+      const bottom = await store(size + extra);
       const stack = (base: BlockStore) => filters.reduce((below, { over }) => over(below), base);
       if (filters.some(({ zero }) => zero))
         await stack(bottom).write(new Uint8Array(size), 0, false);

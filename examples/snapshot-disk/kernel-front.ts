@@ -1,0 +1,54 @@
+import {
+  type DeviceHandler,
+  exportCommands,
+  type ExportPlace,
+  type KernelDevice,
+  type KernelScst,
+  serveFromKernel,
+} from "scst-user";
+
+import { allInTurn, type Front, type Served, type Tell } from "./front.ts";
+
+/** Devices of the kernel's SCST, which its target drivers make LUNs. */
+export class KernelFront implements Front {
+  readonly #place: ExportPlace | undefined;
+  readonly #tell: Tell;
+  readonly #scst: KernelScst;
+  readonly #served: KernelDevice[] = [];
+
+  constructor(place: ExportPlace | undefined, tell: Tell, scst: KernelScst) {
+    this.#place = place;
+    this.#tell = tell;
+    this.#scst = scst;
+  }
+
+  async add(name: string, handler: DeviceHandler): Promise<Served> {
+    const isFirst = this.#served.length === 0;
+    // The LUN that is asked for is the disk's; a snapshot gets a free one of the same target.
+    const place = this.#place && (isFirst ? this.#place : { ...this.#place, lun: undefined });
+    const served = await serveFromKernel(name, handler, {
+      place,
+      scst: this.#scst,
+      report: (code, message) => this.#tell(`${name}: ${message} (${code})`),
+    });
+    this.#served.push(served);
+    const remove = async () => {
+      this.#served.splice(this.#served.indexOf(served), 1);
+      await served.stop();
+    };
+    return { lun: served.lun?.lun, ways: () => waysTo(name, served), remove };
+  }
+
+  /** SCST's targets are the administrator's to switch on. */
+  async listen(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    await allInTurn(this.#served.toReversed().map((served) => () => served.stop()));
+  }
+}
+
+function waysTo(name: string, { lun }: KernelDevice): string[] {
+  if (lun !== undefined) return [`${name}  LUN ${lun.lun} of ${lun.target}`];
+  const commands = exportCommands(name).map((command) => `  ${command}`);
+  return [`${name}  registered; as a LUN of scst_local:`, ...commands];
+}
