@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves fileio_tgt on the real modules of SCST: run as root in a Linux that may be thrown away.
+# Proves fileio_tgt and vtl on the real modules of SCST: run as root in a Linux that may be thrown away.
 #
 #   test/guest/run.sh MODULES [CASE...]     exit status: 0 all passed, 1 some failed, 2 can't run
 #
@@ -19,7 +19,7 @@ skip() { echo "SKIPPED, nothing was proved: $*" >&2; exit 2; }
 
 needs() {
   local tool
-  for tool in node fio sg_inq sg_vpd sg_readcap sg_modes sg_persist sg_reset mkfs.ext4 e2fsck; do
+  for tool in node fio sg_inq sg_vpd sg_readcap sg_modes sg_persist sg_reset mkfs.ext4 e2fsck mtx mt; do
     command -v "$tool" >/dev/null || skip "$tool is not installed"
   done
   [[ $(id -u) = 0 ]] || skip "not root"
@@ -36,12 +36,17 @@ load() {
   mkdir -p /var/lib/scst/pr
 }
 
-# Serves with the arguments; waits until it is ready.
-serve() {
-  node dist/examples/fileio_tgt/main.js "$@" >"$LOG" 2>&1 &
+# Serves with the arguments.
+serve() { start fileio_tgt "$@" && find_disks; }
+
+# Runs an example's program; waits until it is ready.
+start() {
+  local example=$1
+  shift
+  node "dist/examples/$example/main.js" "$@" >"$LOG" 2>&1 &
   PID=$!
   for _ in $(seq 600); do
-    grep -q '^ready$' "$LOG" && { find_disks; return 0; }
+    grep -q '^ready$' "$LOG" && return 0
     kill -0 "$PID" 2>/dev/null || break
     sleep 0.1
   done
@@ -49,9 +54,13 @@ serve() {
   return 1
 }
 
-find_disks() {
+scan_hosts() {
   local scan
   for scan in /sys/class/scsi_host/host*/scan; do echo "- - -" >"$scan"; done
+}
+
+find_disks() {
+  scan_hosts
   for _ in $(seq 50); do
     DISKS=()
     local block
@@ -63,9 +72,28 @@ find_disks() {
   [[ -b $DISK ]]
 }
 
+# A tape drive, and the changer: their types are 1 and 8 (SPC-5, "PERIPHERAL DEVICE TYPE").
+find_library() {
+  scan_hosts
+  local device
+  for _ in $(seq 50); do
+    for device in $(of_type 8); do CHANGER=/dev/$(basename "$device"/scsi_generic/sg*); done
+    for device in $(of_type 1); do TAPE=/dev/$(basename "$device"/scsi_tape/nst[0-9]); done
+    [[ -c ${CHANGER:-} && -c ${TAPE:-} ]] && return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+of_type() {
+  local type
+  for type in /sys/bus/scsi/devices/*/type; do [[ $(<"$type") = "$1" ]] && dirname "$type"; done
+}
+
 forget_disks() {
-  local block
+  local block device
   for block in /sys/block/sd*; do [[ -e $block/device/delete ]] && echo 1 >"$block/device/delete"; done
+  for device in $(of_type 1) $(of_type 8); do echo 1 >"$device/delete"; done
   return 0
 }
 
@@ -172,6 +200,21 @@ case_flush_under_load() {
   verify && verify && ! grep -q EBUSY "$LOG" && stop
 }
 
+case_tape() {
+  local library=$WORK/library
+  rm -rf "$library"
+  node dist/examples/vtl/main.js create "$library" --library autoloader --capacity 64M \
+    --barcodes VTL001L8..VTL002L8 || return 1
+  start vtl serve "$library" --export scst_local && find_library || return 1
+  mtx -f "$CHANGER" load 2 0 && mt -f "$TAPE" rewind || return 1
+  tar -b 128 -cf "$TAPE" src && mt -f "$TAPE" rewind && tar -b 128 -df "$TAPE" || return 1
+  # Fixed blocks: SCST's own parse would refuse them.
+  mt -f "$TAPE" rewind && mt -f "$TAPE" setblk 10240 && tar -cf "$TAPE" src &&
+    mt -f "$TAPE" rewind && tar -df "$TAPE" || return 1
+  mt -f "$TAPE" offline && mtx -f "$CHANGER" unload 2 0 || return 1
+  stop
+}
+
 case_again() {
   node test/guest/register-again.mjs && no_devices
 }
@@ -205,7 +248,7 @@ case_stop_under_load() {
 case_stop_threads_under_load() { case_stop_under_load 4; }
 
 ALL=(commands filesystem verify threads two_devices options old_options capacity flush_under_load
-  again kill stop_under_load stop_threads_under_load)
+  tape again kill stop_under_load stop_threads_under_load)
 
 needs
 load "${1:-}"
