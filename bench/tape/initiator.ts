@@ -30,7 +30,7 @@ const OFFERS = [
   ["MaxRecvDataSegmentLength", String(SEGMENT_LENGTH)],
 ] as const;
 
-const NO_BYTES = new Uint8Array(0);
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** How a command ended: data-in is in the buffer that it was given. */
 export interface Ended {
@@ -82,7 +82,7 @@ export class TapeInitiator {
       onread: {
         buffer: Buffer.allocUnsafeSlow(SEGMENT_LENGTH),
         callback: (length, buffer) => {
-          initiator?.#receive(buffer.subarray(0, length));
+          if (initiator !== undefined) initiator.#receive(buffer.subarray(0, length));
           return true;
         },
       },
@@ -174,7 +174,7 @@ export class TapeInitiator {
     }
   }
 
-  #receive(bytes: Buffer): void {
+  #receive(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       if (this.#headerFilled < BHS_LENGTH) {
         const part = bytes.subarray(at, at + BHS_LENGTH - this.#headerFilled);
@@ -201,7 +201,7 @@ export class TapeInitiator {
     const length = header.readUIntBE(5, 3);
     this.#left = padded(length);
     this.#filled = 0;
-    if ((header[0] as number & 0x3f) === Opcode.dataIn) {
+    if (((header[0] as number) & 0x3f) === Opcode.dataIn) {
       const command = this.#commandOf();
       const offset = header.readUInt32BE(40);
       this.#into = command.into.subarray(offset, offset + length);

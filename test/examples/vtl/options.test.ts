@@ -59,7 +59,7 @@ describe("the command line", () => {
     ["serve d --iscsi x", /--iscsi x: it must be HOST:PORT/],
     ["serve d --kernel --iscsi :0", /--iscsi: it can't be with --kernel or --export/],
     ["serve d --export scst_local --chap u:f", /--chap: it can't be with --kernel/],
-    ["serve d --export a/b:x", /"a\/b:x": it must be DRIVER/],
+    ["serve d --export a/", /"a\/": it must be DRIVER/],
     ["load d", /usage: vtl load FOLDER BARCODE\|PLACE \[drive:N\]/],
     ["move d slot:1", /usage: vtl move FOLDER/],
     ["list", /usage: vtl list FOLDER$/],
