@@ -88,6 +88,7 @@ export class BackupTape {
       const object = [sent[index], before[index]].find((one) => matches(one, next));
       if (object === undefined) {
         problem = typeof next === "string" ? `sense ${next}` : "another object than was sent";
+        if (typeof next !== "string") problem += ` ${next.length} ${Buffer.from(next.subarray(0,8)).toString("hex")} ${JSON.stringify(sent.slice(index,index+4))}`;
         problem = `object ${index}: ${problem}`;
         break;
       }

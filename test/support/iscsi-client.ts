@@ -23,6 +23,7 @@ interface Waiting {
 
 const SEGMENT_LENGTH = "262144";
 const NO_BYTES = new Uint8Array(0);
+let sessions = 0;
 
 export class IscsiClient {
   readonly #socket: Socket;
@@ -59,6 +60,8 @@ export class IscsiClient {
     await once(socket, "connect");
     const client = new IscsiClient(socket, Number(lun));
     const initiator = client.#initiator;
+    // Of two sessions with the same ISID the target would end the older one.
+    initiator.isid = Uint8Array.of(0x40, 0, 0, 1, 0, sessions++ & 0xff);
     const answered = new Promise<number>((resolve) => {
       client.#loggedIn = resolve;
     });
