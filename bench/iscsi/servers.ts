@@ -85,7 +85,18 @@ export async function startTgtd(
   try {
     const target = ["--mode", "target", "--tid", "1"];
     await retried(() => admin("--op", "new", ...target, "-T", iqn));
-    const lun = ["--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", path, "-E", backingStore];
+    const lun = [
+      "--mode",
+      "logicalunit",
+      "--tid",
+      "1",
+      "--lun",
+      "1",
+      "-b",
+      path,
+      "-E",
+      backingStore,
+    ];
     await admin("--op", "new", ...lun, ...more);
     await admin("--op", "bind", ...target, "-I", "ALL");
   } catch (error) {

@@ -72,9 +72,8 @@ export class TapeInitiator {
 
   /** Logs in to the target of `iscsi://HOST:PORT/IQN/LUN`. */
   static async open(url: string): Promise<TapeInitiator> {
-    const [, host, port, iqn, lun] =
-      /^iscsi:\/\/([^:]+):(\d+)\/(.+)\/(\d+)$/.exec(url) ?? [];
-    let initiator: TapeInitiator | undefined;
+    const [, host, port, iqn, lun] = /^iscsi:\/\/([^:]+):(\d+)\/(.+)\/(\d+)$/.exec(url) ?? [];
+    const route: { initiator?: TapeInitiator } = {};
     const socket = connect({
       host: host ?? "",
       port: Number(port),
@@ -82,13 +81,14 @@ export class TapeInitiator {
       onread: {
         buffer: Buffer.allocUnsafeSlow(SEGMENT_LENGTH),
         callback: (length, buffer) => {
-          if (initiator !== undefined) initiator.#receive(buffer.subarray(0, length));
+          if (route.initiator !== undefined) route.initiator.#receive(buffer.subarray(0, length));
           return true;
         },
       },
     });
     await once(socket, "connect");
-    initiator = new TapeInitiator(socket, Number(lun));
+    const initiator = new TapeInitiator(socket, Number(lun));
+    route.initiator = initiator;
     await initiator.#login(iqn ?? "");
     return initiator;
   }
@@ -148,7 +148,7 @@ export class TapeInitiator {
 
   async #login(iqn: string): Promise<void> {
     const pairs = [...OFFERS, ["TargetName", iqn], ["SessionType", "Normal"]] as const;
-    const data = encodeText(pairs as readonly (readonly [string, string])[]);
+    const data = encodeText(pairs);
     const header = LoginRequest.encode({
       opcode: Opcode.loginRequest,
       immediate: true,
@@ -261,22 +261,27 @@ export class TapeInitiator {
     const targetTransferTag = header.readUInt32BE(20);
     const begin = header.readUInt32BE(40);
     const end = begin + header.readUInt32BE(44);
+    const first = DataOut.encode({
+      opcode: Opcode.dataOut,
+      lun: this.#lun,
+      initiatorTaskTag,
+      targetTransferTag,
+      expStatSn: this.#expStatSn,
+    });
+    const count = Math.ceil((end - begin) / this.#segmentLength);
+    const headers = Buffer.alloc(count * BHS_LENGTH);
     this.#socket.cork();
-    for (let at = begin, dataSn = 0; at < end; at += this.#segmentLength, dataSn++) {
+    for (let dataSn = 0; dataSn < count; dataSn++) {
+      const at = begin + dataSn * this.#segmentLength;
       const data = dataOut.subarray(at, Math.min(end, at + this.#segmentLength));
-      this.#socket.write(
-        DataOut.encode({
-          opcode: Opcode.dataOut,
-          final: at + data.length === end,
-          lun: this.#lun,
-          initiatorTaskTag,
-          targetTransferTag,
-          expStatSn: this.#expStatSn,
-          dataSn,
-          bufferOffset: at,
-          dataSegmentLength: data.length,
-        }),
-      );
+      // A target with short segments is not to wait for the encoding of each header.
+      const pdu = headers.subarray(dataSn * BHS_LENGTH, (dataSn + 1) * BHS_LENGTH);
+      pdu.set(first);
+      pdu[1] = dataSn === count - 1 ? 0x80 : 0;
+      pdu.writeUIntBE(data.length, 5, 3);
+      pdu.writeUInt32BE(dataSn, 36);
+      pdu.writeUInt32BE(at, 40);
+      this.#socket.write(pdu);
       this.#writeSegment(data);
     }
     this.#socket.uncork();

@@ -25,7 +25,11 @@ export async function libraryTable(images: Images): Promise<Table> {
     ["the READ of 256 KiB after it", read, ""],
     ["resident memory, library of 10,000 slots, empty", mib(empty), ""],
     ["the same, a cartridge in each slot", mib(full), ""],
-    ["memory of a cartridge in its slot", `${Math.max(0, (full - empty) / 10_000).toFixed(0)} B`, ""],
+    [
+      "memory of a cartridge in its slot",
+      `${Math.max(0, (full - empty) / 10_000).toFixed(0)} B`,
+      "",
+    ],
   ];
   for (const row of rows) process.stderr.write(`${row.join("  ")}\n`);
   return {

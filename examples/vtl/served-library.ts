@@ -1,10 +1,4 @@
-import {
-  changer,
-  registerDevice,
-  type RegisteredDevice,
-  tape,
-  type TapeDrive,
-} from "scst-user";
+import { changer, registerDevice, type RegisteredDevice, tape, type TapeDrive } from "scst-user";
 
 import { administer } from "./admin.ts";
 import { listenForOperators } from "./control.ts";

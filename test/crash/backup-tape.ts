@@ -55,7 +55,11 @@ export class BackupTape {
       const length = 16 + this.#random(small ? 1000 : BLOCK_BYTES_MAX - 16);
       const object = { id, length };
       this.#sent.push(object);
-      await expectGood(client, [0x0a, 0, length >> 16, length >> 8, length & 0xff, 0], bytesOf(object));
+      await expectGood(
+        client,
+        [0x0a, 0, length >> 16, length >> 8, length & 0xff, 0],
+        bytesOf(object),
+      );
       this.#before = undefined;
       return;
     }
@@ -88,7 +92,8 @@ export class BackupTape {
       const object = [sent[index], before[index]].find((one) => matches(one, next));
       if (object === undefined) {
         problem = typeof next === "string" ? `sense ${next}` : "another object than was sent";
-        if (typeof next !== "string") problem += ` ${next.length} ${Buffer.from(next.subarray(0,8)).toString("hex")} ${JSON.stringify(sent.slice(index,index+4))}`;
+        if (typeof next !== "string")
+          problem += ` ${next.length} ${Buffer.from(next.subarray(0, 8)).toString("hex")} ${JSON.stringify(sent.slice(index, index + 4))}`;
         problem = `object ${index}: ${problem}`;
         break;
       }

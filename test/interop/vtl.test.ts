@@ -54,7 +54,10 @@ async function inventory(changer: IscsiClient, type: number): Promise<string> {
   const length = data.readUInt16BE(8 + 2);
   const lines: string[] = [];
   for (let at = 16; at < data.length; at += length) {
-    const barcode = data.toString("latin1", at + 12, at + 44).replaceAll("\0", "").trim();
+    const barcode = data
+      .toString("latin1", at + 12, at + 44)
+      .replaceAll("\0", "")
+      .trim();
     if (((data[at + 2] as number) & 1) === 1) {
       lines.push(`${data.readUInt16BE(at).toString(16)}=${barcode}`);
     }

@@ -54,8 +54,7 @@ export class IscsiClient {
 
   /** Logs in to the target of `iscsi://HOST:PORT/IQN/LUN`; commands go to that LUN. */
   static async open(url: string): Promise<IscsiClient> {
-    const [, host, port, iqn, lun] =
-      /^iscsi:\/\/([^:]+):(\d+)\/(.+)\/(\d+)$/.exec(url) ?? [];
+    const [, host, port, iqn, lun] = /^iscsi:\/\/([^:]+):(\d+)\/(.+)\/(\d+)$/.exec(url) ?? [];
     const socket = connect({ host: host ?? "", port: Number(port), noDelay: true });
     await once(socket, "connect");
     const client = new IscsiClient(socket, Number(lun));

@@ -128,7 +128,11 @@ async function served(words: readonly string[]) {
     },
   });
   const said: string[] = [];
-  const library = await ServedLibrary.open(serve.options, (text) => said.push(text), () => front);
+  const library = await ServedLibrary.open(
+    serve.options,
+    (text) => said.push(text),
+    () => front,
+  );
   const lines = await library.start();
   const [changer, drive] = devices as [KernelDevice, KernelDevice];
   await changer.attach();
@@ -152,7 +156,9 @@ describe("vtl serve --kernel", () => {
   test("without --export it tells what makes them LUNs", async () => {
     const { library, lines, luns } = await served(["--kernel"]);
     expect(luns).toEqual([]);
-    expect(lines[1]).toMatch(/device lib-drive1, as a LUN of scst_local:\n {2}echo "add lib-drive1 1" >/);
+    expect(lines[1]).toMatch(
+      /device lib-drive1, as a LUN of scst_local:\n {2}echo "add lib-drive1 1" >/,
+    );
     await library.stop();
   });
 

@@ -126,10 +126,10 @@ describe("work on a cartridge", () => {
     const folder = await newLibrary("--barcodes A,B");
     const [image, copy] = [join(folder, "a.tap"), join(folder, "b.tap")];
     writeFileSync(image, IMAGE);
-    const contents = "1 blocks, 2 bytes, 1 filemarks";
-    expect(await operate(folder, `restore A ${image}`)).toBe(`A ${contents}`);
-    expect(await operate(folder, "verify A")).toBe(`A ${contents}: all of it can be read`);
-    expect(await operate(folder, `dump A ${copy}`)).toBe(`A ${copy}: ${contents}`);
+    const written = "1 blocks, 2 bytes, 1 filemarks";
+    expect(await operate(folder, `restore A ${image}`)).toBe(`A ${written}`);
+    expect(await operate(folder, "verify A")).toBe(`A ${written}: all of it can be read`);
+    expect(await operate(folder, `dump A ${copy}`)).toBe(`A ${copy}: ${written}`);
     expect(readFileSync(copy).equals(IMAGE)).toBe(true);
     await expect(operate(folder, `dump A ${copy}`)).rejects.toThrow(/b\.tap: EEXIST/);
     await expect(operate(folder, `restore A ${image}`)).rejects.toThrow(/erase it/);

@@ -114,9 +114,7 @@ async function linesUntilReady(
     });
   });
   const ended = exited.then(({ code, signal, stderr }): never => {
-    throw new Error(
-      `${name} ended at once (${code ?? signal}):\n${lines.join("\n")}\n${stderr}`,
-    );
+    throw new Error(`${name} ended at once (${code ?? signal}):\n${lines.join("\n")}\n${stderr}`);
   });
   try {
     return await Promise.race([ready, ended]);

@@ -2,7 +2,8 @@
 import { fromSources, ServerProgram } from "./server-program.ts";
 import { runOk } from "./run.ts";
 
-const TIMEOUT_MS = 60_000;
+/** Ten thousand cartridges take their time. */
+const TIMEOUT_MS = 600_000;
 
 /** Runs a command of `vtl` to its end; what it said. */
 export async function vtl(words: readonly string[], program = fromSources("vtl")): Promise<string> {

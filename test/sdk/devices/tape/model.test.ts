@@ -16,7 +16,9 @@ type Step = (model: TapeModel, real: Rig) => Promise<readonly [expected: string,
 
 const blockOf = (length: number) => Buffer.alloc(length, length & 0xff);
 const twos = (count: number, digits: number) =>
-  BigInt.asUintN(4 * digits, BigInt(count)).toString(16).padStart(digits, "0");
+  BigInt.asUintN(4 * digits, BigInt(count))
+    .toString(16)
+    .padStart(digits, "0");
 
 function write(n: number): Step {
   return async (model, real) => [model.write(n), await real.write(blockOf(n))];
@@ -59,13 +61,12 @@ function locate10(n: number): Step {
 }
 
 const locate16 = (real: Rig, type: number, partition: number, n: number) =>
-  real.do(`92 ${lengthOf((type << 3) | 2, 2)} 00 ${lengthOf(partition, 2)} ${lengthOf(n, 16)} ${"00".repeat(4)}`);
+  real.do(
+    `92 ${lengthOf((type << 3) | 2, 2)} 00 ${lengthOf(partition, 2)} ${lengthOf(n, 16)} ${"00".repeat(4)}`,
+  );
 
 function locate(n: number, partition: number): Step {
-  return async (model, real) => [
-    model.locate(n, partition),
-    await locate16(real, 0, partition, n),
-  ];
+  return async (model, real) => [model.locate(n, partition), await locate16(real, 0, partition, n)];
 }
 
 function locateFile(n: number, partition: number): Step {
@@ -82,9 +83,7 @@ function locateEnd(partition: number): Step {
 const SPACES = ["spaceBlocks", "spaceFilemarks", "spaceSequentialFilemarks"] as const;
 
 function space(code: 0 | 1 | 2, n: number, wide: boolean): Step {
-  const cdb = wide
-    ? `91 0${code} 0000 ${twos(n, 16)} 0000 0000`
-    : `11 0${code} ${twos(n, 6)} 00`;
+  const cdb = wide ? `91 0${code} 0000 ${twos(n, 16)} 0000 0000` : `11 0${code} ${twos(n, 6)} 00`;
   return async (model, real) => [model[SPACES[code]](n), await real.do(cdb)];
 }
 
