@@ -22,7 +22,7 @@ const RECORD_LENGTH = RecordHeader.size + BLOCK_LENGTH;
 const NAME = "0-0";
 
 /** How many blocks there are; the one in the middle, and those on the way to it, can be read. */
-export const BLOCK_COUNT = Math.floor(CAPACITY_BYTES / RECORD_LENGTH);
+const BLOCK_COUNT = Math.floor(CAPACITY_BYTES / RECORD_LENGTH);
 export const MIDDLE = Math.floor(BLOCK_COUNT / 2 / STRIDE) * STRIDE + STRIDE - 1;
 
 /** Makes it, blocks of zeros, in a folder that must not be there yet. */
