@@ -15,6 +15,7 @@ import { scaleSection } from "./loopback/scale.ts";
 import { loopbackSection } from "./loopback/section.ts";
 import { storageSection } from "./storage/section.ts";
 import { nbdSection } from "./nbd/section.ts";
+import { tapeSection } from "./tape/section.ts";
 import { replaceSection } from "./support/document.ts";
 import { markdownOf, type Options, type Section } from "./support/section.ts";
 
@@ -28,6 +29,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   storage: storageSection,
   nbd: nbdSection,
   filters: filtersSection,
+  tape: tapeSection,
 };
 
 // So that the servers end as well.

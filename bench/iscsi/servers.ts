@@ -57,8 +57,13 @@ export function buildIsFresh(): boolean {
  * Debian's `tgtd` with its defaults; its LUN 0 is a controller, so the disk is LUN 1.
  *
  * @param backingStore its `--bstype`: "rdwr" is buffered, "aio" O_DIRECT
+ * @param more of the words that make the LUN
  */
-export async function startTgtd(path: string, backingStore: string): Promise<BenchServer> {
+export async function startTgtd(
+  path: string,
+  backingStore: string,
+  more: readonly string[] = [],
+): Promise<BenchServer> {
   const port = await freePort();
   // The number of its administrator's socket, below 32768.
   const control = String(1 + (port % 32_000));
@@ -92,7 +97,7 @@ export async function startTgtd(path: string, backingStore: string): Promise<Ben
       "-E",
       backingStore,
     ];
-    await admin("--op", "new", ...lun);
+    await admin("--op", "new", ...lun, ...more);
     await admin("--op", "bind", ...target, "-I", "ALL");
   } catch (error) {
     await stop();

@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+
 import { wrong } from "../support/rules.ts";
 import { CARTRIDGE_OPTIONS, cartridgeSettings, split } from "./arguments.ts";
 import type { CartridgeSettings } from "./create.ts";
@@ -16,7 +18,14 @@ export type AdminRequest =
   | { readonly command: "move"; readonly from: string; readonly to: string }
   | { readonly command: "load"; readonly from: string; readonly drive?: string }
   | { readonly command: "unload"; readonly drive: string; readonly place?: string }
-  | { readonly command: "protect" | "unprotect"; readonly barcode: string };
+  | { readonly command: "protect" | "unprotect"; readonly barcode: string }
+  | CartridgeRequest;
+
+/** Work on one cartridge that takes its time. */
+export type CartridgeRequest =
+  | { readonly command: "verify" | "erase"; readonly barcode: string }
+  /** `image` is an absolute path: the server may be in another folder. */
+  | { readonly command: "dump" | "restore"; readonly barcode: string; readonly image: string };
 
 /** The words of each command behind FOLDER: those in brackets may be left out. */
 const WORDS: Readonly<Record<string, readonly [min: number, max: number, usage: string]>> = {
@@ -29,6 +38,10 @@ const WORDS: Readonly<Record<string, readonly [min: number, max: number, usage: 
   unload: [1, 2, "BARCODE|drive:N [PLACE]"],
   protect: [1, 1, "BARCODE"],
   unprotect: [1, 1, "BARCODE"],
+  verify: [1, 1, "BARCODE"],
+  erase: [1, 1, "BARCODE"],
+  dump: [2, 2, "BARCODE FILE"],
+  restore: [2, 2, "BARCODE FILE"],
 };
 
 const LIST_OPTIONS = { all: { type: "boolean" }, json: { type: "boolean" } } as const;
@@ -89,7 +102,12 @@ function requestOf(
       return { command, drive: first, ...(second === undefined ? {} : { place: second }) };
     case "protect":
     case "unprotect":
+    case "verify":
+    case "erase":
       return { command, barcode: first };
+    case "dump":
+    case "restore":
+      return { command, barcode: first, image: resolve(second as string) };
   }
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import {
+  type Cartridge,
   cartridgeFolder,
   type Element,
   ELEMENT_TYPE,
@@ -50,10 +51,14 @@ export class OperatedLibrary {
   readonly folder: string;
   readonly description: LibraryDescription;
   readonly library: Library;
+  readonly #served: boolean;
+  /** Cartridges that {@link work} goes on with. */
+  readonly #busy = new Set<string>();
 
   /** @throws UsageError LIBRARY, LIBRARY_INVENTORY */
-  constructor(folder: string) {
+  constructor(folder: string, { served = false } = {}) {
     this.folder = folder;
+    this.#served = served;
     this.description = readLibrary(folder);
     const { drives, slots, mailSlots } = this.description;
     this.library = new Library({
@@ -97,6 +102,7 @@ export class OperatedLibrary {
   async import(barcode: string, place: string | undefined): Promise<string> {
     const { library } = this;
     const { kind } = readDescription(this.#cartridge(barcode));
+    this.#mustBeFree(barcode);
     return await library.run(async () => {
       const element = place === undefined ? this.#free("mail") : this.#element(place);
       this.#mustBe(element, "mail");
@@ -147,13 +153,36 @@ export class OperatedLibrary {
       if (element !== undefined && library.driveAt(element) !== undefined) {
         throw new UsageError("CARTRIDGE_IN_DRIVE", `${barcode} is in ${this.#placeOf(element)}`);
       }
-      const cartridge = await openCartridge(folder);
-      try {
-        await cartridge.update({ writeProtected });
-      } finally {
-        await cartridge.close();
-      }
+      await opened(folder, (cartridge) => cartridge.update({ writeProtected }));
     });
+  }
+
+  /**
+   * Long work on a cartridge, which stays where it is. In a library that is served it must be on
+   * the shelf: the robot does not wait for it, nor do the hosts.
+   */
+  async work<T>(barcode: string, work: (cartridge: Cartridge) => Promise<T>): Promise<T> {
+    const folder = this.#cartridge(barcode);
+    const element = this.library.find(barcode);
+    if (this.#served && element !== undefined) {
+      const where = this.#placeOf(element);
+      throw new UsageError(
+        "CARTRIDGE_IN_LIBRARY",
+        `${barcode} is in ${where} of a library that is served: export it first`,
+      );
+    }
+    this.#mustBeFree(barcode);
+    this.#busy.add(barcode);
+    try {
+      return await opened(folder, work);
+    } finally {
+      this.#busy.delete(barcode);
+    }
+  }
+
+  #mustBeFree(barcode: string): void {
+    if (!this.#busy.has(barcode)) return;
+    throw new UsageError("CARTRIDGE_BUSY", `somebody is at work on ${barcode}`);
   }
 
   async #move(from: string, target: (from: Element) => Element): Promise<string> {
@@ -241,6 +270,15 @@ export class OperatedLibrary {
     const inside = new Set(this.library.elements.map(({ medium }) => medium?.barcode));
     const names = readdirSync(join(this.folder, "cartridges"));
     return names.filter((name) => !inside.has(name)).sort();
+  }
+}
+
+async function opened<T>(folder: string, work: (cartridge: Cartridge) => Promise<T>): Promise<T> {
+  const cartridge = await openCartridge(folder);
+  try {
+    return await work(cartridge);
+  } finally {
+    await cartridge.close();
   }
 }
 

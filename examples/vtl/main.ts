@@ -8,6 +8,7 @@ import type { AdminRequest } from "./admin-options.ts";
 import { askServer } from "./control.ts";
 import { createLibrary } from "./create.ts";
 import { OperatedLibrary } from "./library.ts";
+import { showProgress } from "./progress.ts";
 import { lockLibrary } from "./lock.ts";
 import { parseOptions, type Request, type ServeOptions } from "./options.ts";
 import { ServedLibrary } from "./served-library.ts";
@@ -16,6 +17,9 @@ import { USAGE } from "./usage.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+
+const KERNEL_ADVICE =
+  "this was for the kernel's SCST; --iscsi serves by iSCSI, without a kernel module";
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -62,7 +66,7 @@ async function operate(folder: string, request: AdminRequest): Promise<AdminAnsw
   if (answer !== undefined) return answer;
   const unlock = await lockLibrary(folder);
   try {
-    return await administer(new OperatedLibrary(folder), request);
+    return await administer(new OperatedLibrary(folder), request, showProgress(process.stderr));
   } finally {
     unlock();
   }
@@ -82,6 +86,7 @@ async function serve(options: ServeOptions): Promise<number> {
     await ended;
   } catch (error) {
     await served.stop().catch(() => undefined);
+    if (options.iscsi === undefined) tell(KERNEL_ADVICE);
     throw error;
   }
   await served.stop();

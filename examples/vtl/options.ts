@@ -1,12 +1,15 @@
 import { basename, resolve } from "node:path";
 
-import type { ChapWords } from "../support/chap.ts";
-import { type Address, address, DEFAULT_ADDRESS } from "./address.ts";
+import { exportPlace } from "scst-user";
+
 import { hex, oneOf, text, wrong } from "../support/rules.ts";
+import { address, DEFAULT_ADDRESS } from "./address.ts";
 import { type AdminRequest, parseAdmin } from "./admin-options.ts";
 import { CARTRIDGE_OPTIONS, cartridgeSettings, given, number, split, value } from "./arguments.ts";
 import type { NewLibrary } from "./create.ts";
 import { DRIVES_MAX } from "./description.ts";
+import type { IscsiOptions } from "./iscsi-front.ts";
+import type { KernelOptions } from "./kernel-front.ts";
 import {
   DEFAULT_MODEL,
   LIBRARY_MODELS,
@@ -16,11 +19,11 @@ import {
 } from "./models.ts";
 import { barcodesOf, iqn, libraryName, personality } from "./rules.ts";
 
-export interface ServeOptions {
-  readonly folder: string;
-  readonly iscsi: Address;
-  readonly chap: ChapWords;
-}
+/** What to serve, and to whom: by iSCSI, or to the kernel's SCST. */
+export type ServeOptions = { readonly folder: string } & (
+  | { readonly iscsi: IscsiOptions }
+  | { readonly iscsi: undefined; readonly kernel: KernelOptions }
+);
 
 export type Request =
   | { readonly kind: "help" }
@@ -93,11 +96,24 @@ function serve(words: readonly string[]): Request {
     iscsi: value,
     chap: { type: "string", multiple: true },
     "mutual-chap": value,
+    kernel: { type: "boolean" },
+    export: value,
   } as const;
   const { values, positionals } = split(words, options);
-  const iscsi = address("--iscsi", values.iscsi ?? DEFAULT_ADDRESS);
-  const chap = { users: values.chap ?? [], mutual: values["mutual-chap"] };
-  return { kind: "serve", options: { folder: onlyFolder(positionals), iscsi, chap } };
+  const folder = onlyFolder(positionals);
+  const byIscsi = (["iscsi", "chap", "mutual-chap"] as const).find(
+    (name) => values[name] !== undefined,
+  );
+  if (values.kernel === true || values.export !== undefined) {
+    if (byIscsi !== undefined) throw wrong(`--${byIscsi}: it can't be with --kernel or --export`);
+    const place = values.export === undefined ? undefined : exportPlace(values.export);
+    return { kind: "serve", options: { folder, iscsi: undefined, kernel: { place } } };
+  }
+  const iscsi = {
+    address: address("--iscsi", values.iscsi ?? DEFAULT_ADDRESS),
+    chap: { users: values.chap ?? [], mutual: values["mutual-chap"] },
+  };
+  return { kind: "serve", options: { folder, iscsi } };
 }
 
 function onlyFolder(words: readonly string[]): string {

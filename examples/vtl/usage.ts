@@ -1,8 +1,10 @@
 export const USAGE = `Usage: vtl create FOLDER [OPTIONS]
        vtl serve FOLDER [--iscsi=HOST:PORT] [--chap=USER:FILE]...
+       vtl serve FOLDER --kernel [--export=DRIVER[/TARGET[:LUN]]]
        vtl COMMAND FOLDER ...
 
-A tape library in a folder, served by iSCSI: the changer is LUN 0, its drives LUN 1 and on.
+A tape library in a folder, served by iSCSI or to the kernel's SCST: the changer is LUN 0, its
+drives LUN 1 and on.
 
 create: makes a library
       --library=MODEL      autoloader, 3573-tl or large (3573-tl)
@@ -25,6 +27,9 @@ serve: until SIGINT or SIGTERM
       --iscsi=HOST:PORT    where to listen (127.0.0.1:3260)
       --chap=USER:FILE     initiators log in as USER with the secret in FILE; may be repeated
       --mutual-chap=USER:FILE  the target proves that it is USER to those that ask
+      --kernel             serve the kernel's SCST by /dev/scst_user instead
+      --export=DRIVER[/TARGET[:LUN]]  there, make the changer and the drives LUNs of a target:
+                           scst_local, iscsi ...
 
 What an operator does, to a library that is served or rests. A PLACE is slot:N, mail:N or
 drive:N, counted from 1; the shelf is outside of the library:
@@ -36,6 +41,11 @@ drive:N, counted from 1; the shelf is outside of the library:
   load BARCODE|PLACE [drive:N]       into a drive (the first that is empty)
   unload BARCODE|drive:N [PLACE]     out of a drive (to where it was)
   protect BARCODE, unprotect BARCODE the tab that makes a cartridge read-only
+  verify BARCODE                     read all of it
+  erase BARCODE                      make it blank
+  dump BARCODE FILE                  write it to an image in SIMH's format (.tap)
+  restore BARCODE FILE               write such an image to a blank cartridge
+The last four: while the library is served, cartridges on the shelf only.
 
   -v, --version            print the version
   -h, --help               print this

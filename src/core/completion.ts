@@ -84,9 +84,14 @@ function checkCondition(command: Command): void {
 function makeWay(command: Command): void {
   const { nexus } = command;
   if (nexus === undefined) return;
-  if (command.internal === undefined) nexus.taskSet.remove(command, goOn);
+  if (command.internal === undefined) leaveTaskSet(command);
   const { exclusion } = nexus.device;
   if (exclusion.watches) exclusion.ended(command, goOn);
+}
+
+/** The command has no place in the order any more: others may have their turn. */
+export function leaveTaskSet(command: Command): void {
+  command.nexus!.taskSet.remove(command, goOn);
 }
 
 function goOn(waiting: Command): void {

@@ -21,7 +21,7 @@ import {
 import { refusedByAca } from "./aca.ts";
 import type { Command, SenseDetails } from "./command.ts";
 import { COMMAND_STATE as S } from "./command-state.ts";
-import { failed, refused, respond } from "./completion.ts";
+import { failed, leaveTaskSet, refused, respond } from "./completion.ts";
 import { checkExclusion, writeProtection } from "./execution.ts";
 import { checkDataOut, checkExpected, dataOutLengthOf } from "./expected.ts";
 import { chargeMemory, enterNexus, overLimitStatus } from "./flow-control.ts";
@@ -95,6 +95,7 @@ function parse(command: Command): void {
     }
   }
   setTaskAttribute(command);
+  joinTaskSet(command);
   if (device.parsedBy === "device" || row === undefined) device.parse(command);
   else parsed(command);
 }
@@ -124,7 +125,6 @@ export function parsed(command: Command): void {
     respond(command);
     return;
   }
-  joinTaskSet(command);
   const sense = checkExpected(command);
   if (sense !== undefined) {
     // That nothing may be written at all comes before what is wrong with this write.
@@ -134,11 +134,21 @@ export function parsed(command: Command): void {
   prepareSpace(command);
 }
 
-/** From here on the command's age counts, though its data may come later than a younger one's. */
+/**
+ * From here on the command's age counts: its data may come later than a younger one's, and of
+ * several PARSEs the handler is given the newest first.
+ */
 function joinTaskSet(command: Command): void {
   const { device, taskSet } = command.nexus!;
   if (command.internal !== undefined || device.ownOrderManagement) return;
   taskSet.add(command, device.restrictedReordering);
+}
+
+/** A handler's parse has the last word on the attribute: the command is the newest again then. */
+export function changeTaskAttribute(command: Command, taskAttribute: number): void {
+  command.taskAttribute = taskAttribute;
+  leaveTaskSet(command);
+  joinTaskSet(command);
 }
 
 const LOCAL = SCST_LOCAL_CMD | SCST_FULLY_LOCAL_CMD;

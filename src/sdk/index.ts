@@ -51,6 +51,13 @@ export {
   withCoreCommands,
 } from "./devices/supported-commands.ts";
 export { type CartridgeSlot, tape, type TapeDrive, type TapeOptions } from "./devices/tape/tape.ts";
+export { readSimhTape, writeSimhTape } from "./devices/tape/simh-tape.ts";
+export {
+  type Progress,
+  type TapeContents,
+  type VerifiedTape,
+  verifyTape,
+} from "./devices/tape/tape-contents.ts";
 export { type Density, type Personality, TAPE_PERSONALITIES } from "./devices/tape/personality.ts";
 export * from "./handler.ts";
 export { Arena, type ArenaSegment, type ArenaSource, type Block } from "./memory/arena.ts";

@@ -10,14 +10,17 @@ import {
 } from "../../src/protocol/scst/index.ts";
 import { loopbackChannel } from "../../src/sdk/channel/loopback.ts";
 import { registerDevice } from "../../src/sdk/device/register-device.ts";
-import type { DeviceOptions } from "../../src/sdk/handler.ts";
+import type { DeviceOptions, ParseCommand } from "../../src/sdk/handler.ts";
 import { good, type Outcome } from "../../src/sdk/outcome.ts";
 import { LocalTarget } from "../../src/targets/local/index.ts";
 
 const BLOCK = 512;
 
 /** A device that holds commands, and tells which it has. */
-async function openDevice(options: DeviceOptions = {}) {
+async function openDevice(
+  options: DeviceOptions = {},
+  mend: (command: ParseCommand) => void = () => undefined,
+) {
   const core = createCore();
   const held = new Map<string, (outcome: Outcome) => void>();
   const medium = new Uint8Array(64 * BLOCK);
@@ -25,6 +28,10 @@ async function openDevice(options: DeviceOptions = {}) {
     type: DEVICE_TYPE.DISK,
     blockSize: BLOCK,
     options,
+    parse(command) {
+      mend(command);
+      return good;
+    },
     exec(command) {
       const { cdb, lba, dataLength, buffer } = command;
       const name = `${(cdb[0] as number).toString(16)}@${lba}`;
@@ -49,7 +56,7 @@ async function openDevice(options: DeviceOptions = {}) {
     for (const answer of held.values()) answer(good);
     await device.close();
   };
-  return { a, b, held, medium, close };
+  return { core, a, b, held, medium, close };
 }
 
 type Rig = Awaited<ReturnType<typeof openDevice>>;
@@ -131,6 +138,31 @@ describe("task attributes (SAM-6)", () => {
     expect(await heldBy(rig)).toEqual(["88@1", "88@2"]);
     await release(rig, "88@2");
     expect(await heldBy(rig)).toEqual(["88@1", "88@3"]);
+    await rig.close();
+  });
+
+  test("several that the device parses together keep their order", async () => {
+    const rig = await openDevice({ queueAlgorithm: 0, parse: "call" });
+    rig.core.enter();
+    for (const lba of [1, 2, 3]) void rig.a.execute(read(lba));
+    rig.core.leave();
+    for (const lba of [1, 2, 3]) {
+      expect(await heldBy(rig)).toEqual([`88@${lba}`]);
+      await release(rig, `88@${lba}`);
+    }
+    await rig.close();
+  });
+
+  test("what the device's parse makes of an attribute counts", async () => {
+    const rig = await openDevice({ parse: "call" }, (command) => {
+      if (command.cdb[9] === 2) command.taskAttribute = ORDERED;
+    });
+    for (const lba of [1, 2, 3]) void rig.a.execute(read(lba));
+    expect(await heldBy(rig)).toEqual(["88@1"]);
+    await release(rig, "88@1");
+    expect(await heldBy(rig)).toEqual(["88@2"]);
+    await release(rig, "88@2");
+    expect(await heldBy(rig)).toEqual(["88@3"]);
     await rig.close();
   });
 

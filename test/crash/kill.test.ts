@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { FileioTgt } from "../interop/support/fileio-tgt.ts";
 import { Images, MIB } from "../interop/support/images.ts";
 import { directFolder } from "../sdk/storage/direct-folder.ts";
-import { IscsiClient } from "./iscsi-client.ts";
+import { IscsiClient } from "../support/iscsi-client.ts";
 import { randomFrom, SECTOR_BYTES, TaggedDisk } from "./tagged-disk.ts";
 
 const SIZE = 8 * MIB;

@@ -1,5 +1,5 @@
 /** What a disk must hold: each sector knows where it is and which write it is from. */
-import type { IscsiClient } from "./iscsi-client.ts";
+import type { IscsiClient } from "../support/iscsi-client.ts";
 
 export const SECTOR_BYTES = 512;
 const READ_SECTORS = 128;

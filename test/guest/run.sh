@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Proves fileio_tgt, encrypting-disk and snapshot-disk on the real modules of SCST: run as root in a
-# Linux that may be thrown away.
+# Proves the examples on the real modules of SCST: run as root in a Linux that may be thrown away.
 #
 #   test/guest/run.sh MODULES [CASE...]     exit status: 0 all passed, 1 some failed, 2 can't run
 #
@@ -20,7 +19,7 @@ skip() { echo "SKIPPED, nothing was proved: $*" >&2; exit 2; }
 
 needs() {
   local tool
-  for tool in node fio sg_inq sg_vpd sg_readcap sg_modes sg_persist sg_reset mkfs.ext4 e2fsck; do
+  for tool in node fio sg_inq sg_vpd sg_readcap sg_modes sg_persist sg_reset mkfs.ext4 e2fsck mtx mt; do
     command -v "$tool" >/dev/null || skip "$tool is not installed"
   done
   [[ $(id -u) = 0 ]] || skip "not root"
@@ -37,7 +36,8 @@ load_modules() {
   mkdir -p /var/lib/scst/pr
 }
 
-serve() { run_until_ready dist/examples/fileio_tgt/main.js "$@"; }
+# Serves disks with the arguments.
+serve() { start fileio_tgt "$@" && find_disks; }
 
 # Runs one of the programs.
 program() {
@@ -53,13 +53,13 @@ start() {
   run_until_ready "dist/examples/$name/main.js" "$@"
 }
 
-# Runs a program with arguments; waits until it is ready and its disks are there.
+# Runs a program with arguments; waits until it is ready.
 run_until_ready() {
   # Not by `program`: SIGTERM would end a shell of its own, and not the program.
   node "$@" >"$LOG" 2>&1 &
   PID=$!
   for _ in $(seq 600); do
-    grep -q '^ready$' "$LOG" && { find_disks; return 0; }
+    grep -q '^ready$' "$LOG" && return 0
     kill -0 "$PID" 2>/dev/null || break
     sleep 0.1
   done
@@ -67,9 +67,13 @@ run_until_ready() {
   return 1
 }
 
-find_disks() {
+scan_hosts() {
   local scan
   for scan in /sys/class/scsi_host/host*/scan; do echo "- - -" >"$scan"; done
+}
+
+find_disks() {
+  scan_hosts
   for _ in $(seq 50); do
     DISKS=()
     local block
@@ -81,9 +85,28 @@ find_disks() {
   [[ -b $DISK ]]
 }
 
+# A tape drive, and the changer: their types are 1 and 8 (SPC-5, "PERIPHERAL DEVICE TYPE").
+find_library() {
+  scan_hosts
+  local device
+  for _ in $(seq 50); do
+    for device in $(of_type 8); do CHANGER=/dev/$(basename "$device"/scsi_generic/sg*); done
+    for device in $(of_type 1); do TAPE=/dev/$(basename "$device"/scsi_tape/nst[0-9]); done
+    [[ -c ${CHANGER:-} && -c ${TAPE:-} ]] && return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+of_type() {
+  local type
+  for type in /sys/bus/scsi/devices/*/type; do [[ $(<"$type") = "$1" ]] && dirname "$type"; done
+}
+
 forget_disks() {
-  local block
+  local block device
   for block in /sys/block/sd*; do [[ -e $block/device/delete ]] && echo 1 >"$block/device/delete"; done
+  for device in $(of_type 1) $(of_type 8); do echo 1 >"$device/delete"; done
   return 0
 }
 
@@ -199,6 +222,21 @@ case_flush_under_load() {
   verify && verify && ! grep -q EBUSY "$LOG" && stop
 }
 
+case_tape() {
+  local library=$WORK/library
+  rm -rf "$library"
+  node dist/examples/vtl/main.js create "$library" --library autoloader --capacity 64M \
+    --barcodes VTL001L8..VTL002L8 || return 1
+  start vtl serve "$library" --export scst_local && find_library || return 1
+  mtx -f "$CHANGER" load 2 0 && mt -f "$TAPE" rewind || return 1
+  tar -b 128 -cf "$TAPE" src && mt -f "$TAPE" rewind && tar -b 128 -df "$TAPE" || return 1
+  # Fixed blocks: SCST's own parse would refuse them.
+  mt -f "$TAPE" rewind && mt -f "$TAPE" setblk 10240 && tar -cf "$TAPE" src &&
+    mt -f "$TAPE" rewind && tar -df "$TAPE" || return 1
+  mt -f "$TAPE" offline && mtx -f "$CHANGER" unload 2 0 || return 1
+  stop
+}
+
 case_again() {
   node test/guest/register-again.mjs && no_devices
 }
@@ -249,7 +287,7 @@ case_ends() {
     for way in "exit 7" "throw 1" "close 9"; do
       read -r way expected <<<"$way"
       echo "        $mode, $way"
-      run_until_ready test/guest/ends.mjs "$mode" "$way" || return 1
+      run_until_ready test/guest/ends.mjs "$mode" "$way" && find_disks || return 1
       load
       ends || { echo "$mode, $way: it hangs"; return 1; }
       wait "$PID"
@@ -271,11 +309,11 @@ case_encrypting() {
   echo -n secret >"$key"
   program encrypting-disk format "$path" --size 64M --key-file "$key" --pbkdf pbkdf2 \
     --pbkdf-force-iterations 1000 || return 1
-  start encrypting-disk serve "$path" --key-file "$key" --export scst_local || return 1
+  start encrypting-disk serve "$path" --key-file "$key" --export scst_local && find_disks || return 1
   verify && mkfs.ext4 -q "$DISK" && on_filesystem && cp -r src "$WORK/mnt" && umount "$WORK/mnt" || return 1
   stop || return 1
   ! grep -q "scst-user" "$path" || { echo "the file has plain text"; return 1; }
-  start encrypting-disk serve "$path" --key-file "$key" --export scst_local || return 1
+  start encrypting-disk serve "$path" --key-file "$key" --export scst_local && find_disks || return 1
   on_filesystem && diff -r src "$WORK/mnt/src" && umount "$WORK/mnt" && e2fsck -fn "$DISK" >/dev/null || return 1
   stop
 }
@@ -283,7 +321,7 @@ case_encrypting() {
 case_snapshots() {
   local path="$WORK/a"
   program snapshot-disk create "$path" --size 64M || return 1
-  start snapshot-disk serve "$path" --export scst_local || return 1
+  start snapshot-disk serve "$path" --export scst_local && find_disks || return 1
   mkfs.ext4 -q "$DISK" && on_filesystem && cp -r src "$WORK/mnt" && sync || return 1
   program snapshot-disk snap "$path" one && rm -r "$WORK/mnt/src/core" && umount "$WORK/mnt" || return 1
   program snapshot-disk export "$path" one || return 1
@@ -303,7 +341,7 @@ case_snapshots() {
 
 ALL=(commands filesystem verify threads blocking two_devices options old_options capacity
   flush_under_load again kill stop_under_load stop_threads_under_load stop_blocking_under_load ends
-  encrypting snapshots)
+  encrypting snapshots tape)
 
 needs
 load_modules "${1:-}"

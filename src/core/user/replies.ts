@@ -37,7 +37,7 @@ import { PAGE_SIZE } from "../buffer-pool.ts";
 import type { Command } from "../command.ts";
 import { overLimitStatus } from "../flow-control.ts";
 import { executed, failed, refused, respond } from "../completion.ts";
-import { parsed, spaceReady } from "../life-cycle.ts";
+import { changeTaskAttribute, parsed, spaceReady } from "../life-cycle.ts";
 import { copyFromUser, type UserMemory } from "../user-memory.ts";
 import { type BlockRange, isWriteSame, writeSame, writeSameRange } from "../write-same.ts";
 import type { UserBackend } from "./backend.ts";
@@ -136,7 +136,8 @@ function takeParseReply(command: Command, reply: ParseReplyView, memory: UserMem
     failed(command, SENSE.INTERNAL_TARGET_FAILURE);
     return -ERRNO.EINVAL;
   }
-  command.taskAttribute = reply.queueType;
+  const { queueType } = reply;
+  if (queueType !== command.taskAttribute) changeTaskAttribute(command, queueType);
   command.dataDirection = reply.dataDirection;
   command.lba = reply.lba;
   command.dataLength = reply.dataLen;

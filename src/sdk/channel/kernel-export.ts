@@ -70,10 +70,10 @@ export async function exportFromKernel(
 }
 
 /** What an administrator types to the same end. */
-export function exportCommands(device: string): string[] {
+export function exportCommands(device: string, lun = 0): string[] {
   return [
-    `echo "add ${device} 0" > ${ROOT}/targets/scst_local/scst_local_tgt/luns/mgmt`,
-    `echo "del 0" > ${ROOT}/targets/scst_local/scst_local_tgt/luns/mgmt`,
+    `echo "add ${device} ${lun}" > ${ROOT}/targets/scst_local/scst_local_tgt/luns/mgmt`,
+    `echo "del ${lun}" > ${ROOT}/targets/scst_local/scst_local_tgt/luns/mgmt`,
   ];
 }
 

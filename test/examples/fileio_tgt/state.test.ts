@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { IscsiClient } from "../../crash/iscsi-client.ts";
+import { IscsiClient } from "../../support/iscsi-client.ts";
 import { FileioTgt } from "../../interop/support/fileio-tgt.ts";
 import { Images, MIB } from "../../interop/support/images.ts";
 

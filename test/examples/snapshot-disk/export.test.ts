@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 import { SnapshotServer } from "../../../examples/snapshot-disk/server.ts";
 import { createQcow2File, qcow2Store } from "../../../src/sdk/index.ts";
-import { IscsiClient } from "../../crash/iscsi-client.ts";
+import { IscsiClient } from "../../support/iscsi-client.ts";
 import { scratchFiles } from "../../sdk/storage/scratch-file.ts";
 import { senseText } from "../../support/bench.ts";
 import { reportLuns, testUnitReady } from "../../support/cdbs.ts";

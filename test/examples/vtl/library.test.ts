@@ -11,6 +11,7 @@ import { createLibrary } from "../../../examples/vtl/create.ts";
 import { type Listing, OperatedLibrary } from "../../../examples/vtl/library.ts";
 import { lockLibrary } from "../../../examples/vtl/lock.ts";
 import { parseOptions } from "../../../examples/vtl/options.ts";
+import { showProgress } from "../../../examples/vtl/progress.ts";
 import { tableOf } from "../../../examples/vtl/table.ts";
 import { readDescription } from "../../../src/sdk/index.ts";
 
@@ -115,6 +116,73 @@ describe("operators", () => {
     await operate(folder, "unprotect A");
     expect(of("A").writeProtected).toBe(false);
   });
+});
+
+describe("work on a cartridge", () => {
+  // A block of two bytes, a tape mark, the end of the medium.
+  const IMAGE = Buffer.from("0200000070710200000000000000ffffffff", "hex");
+
+  test("an image becomes a tape, a tape an image, and is erased", async () => {
+    const folder = await newLibrary("--barcodes A,B");
+    const [image, copy] = [join(folder, "a.tap"), join(folder, "b.tap")];
+    writeFileSync(image, IMAGE);
+    const written = "1 blocks, 2 bytes, 1 filemarks";
+    expect(await operate(folder, `restore A ${image}`)).toBe(`A ${written}`);
+    expect(await operate(folder, "verify A")).toBe(`A ${written}: all of it can be read`);
+    expect(await operate(folder, `dump A ${copy}`)).toBe(`A ${copy}: ${written}`);
+    expect(readFileSync(copy).equals(IMAGE)).toBe(true);
+    await expect(operate(folder, `dump A ${copy}`)).rejects.toThrow(/b\.tap: EEXIST/);
+    await expect(operate(folder, `restore A ${image}`)).rejects.toThrow(/erase it/);
+    expect(await operate(folder, "erase A")).toBe("A blank");
+    expect(await operate(folder, "verify A")).toMatch(/^A 0 blocks, 0 bytes, 0 filemarks: all/);
+  });
+
+  test.each([
+    ["erase W", /a worm cartridge can't be erased/],
+    ["erase P", /it is write-protected/],
+    ["restore P package.json", /the cartridge can't be written/],
+    ["restore A no-such-file", /no-such-file: ENOENT/],
+    ["restore A package.json", /record 0 of the image: its class is/],
+    ["verify Z", /there is no cartridge Z/],
+  ])("%s is refused", async (line, message) => {
+    const folder = await newLibrary("--barcodes A,P");
+    await operate(folder, "add-cartridge W --kind worm");
+    await operate(folder, "protect P");
+    await expect(operate(folder, line)).rejects.toThrow(message);
+  });
+
+  test("in a library that is served: of those on the shelf, one at a time", async () => {
+    const folder = await newLibrary("--barcodes A");
+    const operated = new OperatedLibrary(folder, { served: true });
+    const nothing = () => Promise.resolve("done");
+    await expect(operated.work("A", nothing)).rejects.toMatchObject({
+      code: "CARTRIDGE_IN_LIBRARY",
+    });
+    await operated.move("A", "mail:1");
+    await operated.export("mail:1");
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const working = operated.work("A", () => finished);
+    await expect(operated.work("A", nothing)).rejects.toMatchObject({ code: "CARTRIDGE_BUSY" });
+    await expect(operated.import("A", undefined)).rejects.toMatchObject({ code: "CARTRIDGE_BUSY" });
+    finish();
+    await working;
+    expect(await operated.work("A", nothing)).toBe("done");
+    expect(await operated.import("A", undefined)).toBe("mail:1");
+  });
+});
+
+test("a bar on a terminal, and nothing elsewhere", () => {
+  const written: string[] = [];
+  const write = (text: string) => written.push(text);
+  const progress = showProgress({ write, isTTY: true });
+  for (let done = 1; done <= 200; done++) progress(done, 200);
+  expect(written).toHaveLength(101);
+  expect(written[50]).toBe(`\r[${"#".repeat(20)}${".".repeat(20)}] 50 %`);
+  showProgress({ write })(1, 2);
+  expect(written).toHaveLength(101);
 });
 
 test.each([

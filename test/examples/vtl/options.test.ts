@@ -57,6 +57,9 @@ describe("the command line", () => {
     ["create d --frob", /'--frob'/],
     ["serve", /FOLDER is missing/],
     ["serve d --iscsi x", /--iscsi x: it must be HOST:PORT/],
+    ["serve d --kernel --iscsi :0", /--iscsi: it can't be with --kernel or --export/],
+    ["serve d --export scst_local --chap u:f", /--chap: it can't be with --kernel/],
+    ["serve d --export a/", /"a\/": it must be DRIVER/],
     ["load d", /usage: vtl load FOLDER BARCODE\|PLACE \[drive:N\]/],
     ["move d slot:1", /usage: vtl move FOLDER/],
     ["list", /usage: vtl list FOLDER$/],
@@ -64,6 +67,21 @@ describe("the command line", () => {
   ])("%s", (line, message) => {
     const words = line === "" ? [] : line.split(" ");
     expect(() => parseOptions(words)).toThrow(message);
+  });
+
+  test.each([
+    ["serve d", { iscsi: { address: { host: "127.0.0.1", port: 3260 } } }],
+    ["serve d --iscsi :7", { iscsi: { address: { host: "0.0.0.0", port: 7 } } }],
+    ["serve d --kernel", { iscsi: undefined, kernel: { place: undefined } }],
+    [
+      "serve d --export scst_local/t:3",
+      { kernel: { place: { driver: "scst_local", target: "t", lun: 3 } } },
+    ],
+  ])("%s", (line, options) => {
+    expect(parseOptions(line.split(" "))).toMatchObject({
+      kind: "serve",
+      options: { folder: "d", ...options },
+    });
   });
 
   test.each([

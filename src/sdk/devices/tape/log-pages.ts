@@ -198,6 +198,23 @@ function tapeCapacity(unit: TapeUnit): Parameter[] {
   ];
 }
 
+/** From 1, the best, to 255; 0 where nothing was transferred, so that nobody knows. */
+function efficiencyOf(blocks: number, errors: number): number {
+  const all = blocks + errors;
+  return all === 0 ? 0 : 1 + Math.round((254 * errors) / all);
+}
+
+/** LTO's page 37h, performance characteristics: of the drive, and of the medium that is in it. */
+function performance({ statistics }: TapeUnit): Parameter[] {
+  const efficiencies = [statistics, statistics.load].map((counted) =>
+    efficiencyOf(
+      counted.blocksWritten + counted.blocksRead,
+      counted.writeErrors + counted.readErrors,
+    ),
+  );
+  return efficiencies.map((efficiency, code) => counter(code, efficiency, 1));
+}
+
 const page = (code: number, parameters: LogPage["parameters"], subpage = 0): LogPage => ({
   code,
   subpage,
@@ -228,4 +245,5 @@ export const LOG_PAGES: readonly LogPage[] = [
   page(TAPE_LOG_PAGE.TAPE_USAGE, tapeUsage),
   page(TAPE_LOG_PAGE.TAPE_CAPACITY, tapeCapacity),
   page(TAPE_LOG_PAGE.DATA_COMPRESSION_VENDOR, compression),
+  page(TAPE_LOG_PAGE.PERFORMANCE, performance),
 ];

@@ -151,6 +151,7 @@ export class PartitionLog implements CartridgePartition {
     header.epoch = this.#epoch;
     header.check = zlib.crc32(this.#headerChecked);
     this.#dirty = true;
+    this.#window.forgetAhead();
     const offset = this.#end;
     const done = this.#writer.append(header.bytes, bytes);
     this.#note(offset, object.filemark, bytes.length, header.check);

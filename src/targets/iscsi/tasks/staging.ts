@@ -4,10 +4,15 @@ import type { Task } from "./task.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
+/** Memory that is kept for the next task: of a stream of writes each wants as much as the last. */
+const SPARE_LENGTH_MAX = 2 * 1024 * 1024;
+
 /** Memory of a connection for unsolicited data that come before their command's buffer. */
 export class Staging {
   readonly #host: PhaseHost;
   #length = 0;
+  readonly #spares: Uint8Array[] = [];
+  #spareLength = 0;
 
   constructor(host: PhaseHost) {
     this.#host = host;
@@ -21,8 +26,15 @@ export class Staging {
       return NO_BYTES;
     }
     this.#length += length;
-    task.staging = new Uint8Array(length);
+    task.staging = this.#spareOf(length) ?? new Uint8Array(length);
     return task.staging;
+  }
+
+  /** What an earlier task has left in it is written over: no command runs before all its data came. */
+  #spareOf(length: number): Uint8Array | undefined {
+    const spare = this.#spares.pop();
+    this.#spareLength -= spare?.length ?? 0;
+    return spare?.length === length ? spare : undefined;
   }
 
   /** The task, with what it has, was `before`'s. */
@@ -34,7 +46,12 @@ export class Staging {
 
   /** The task needs it no longer. */
   take(task: Task): void {
-    this.#length -= task.staging?.length ?? 0;
+    const { staging } = task;
     task.staging = undefined;
+    if (staging === undefined) return;
+    this.#length -= staging.length;
+    if (this.#spareLength + staging.length > SPARE_LENGTH_MAX) return;
+    this.#spares.push(staging);
+    this.#spareLength += staging.length;
   }
 }

@@ -1,72 +1,43 @@
+/** Random commands to a drive and to a model: how they end, and where the tape is after each. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { TapeModel } from "./model.ts";
 import { lengthOf, removeScratchFolders, rig, type Rig } from "./rig.ts";
 
 removeScratchFolders();
 
-/** The tape as a list: a number is a block of so many bytes, null a filemark. */
-class Model {
-  readonly objects: (number | null)[] = [];
-  at = 0;
+const PARTITIONS = 3;
+/** Of each of the two tests: 100,000 in all. */
+const RUNS = 25;
+const STEPS_OF_RUN = 2000;
 
-  write(object: number | null): string {
-    this.objects.length = this.at;
-    this.objects.push(object);
-    this.at++;
-    return "GOOD";
-  }
-
-  read(length: number): string {
-    if (this.at === this.objects.length) return `8/00/05 ${length}`;
-    const object = this.objects[this.at++] as number | null;
-    if (object === null) return `0/00/01 FM ${length}`;
-    return object === length ? "GOOD" : `0/00/00 ILI ${length - object}`;
-  }
-
-  locate(object: number): string {
-    this.at = Math.min(object, this.objects.length);
-    return object > this.objects.length ? "8/00/05" : "GOOD";
-  }
-
-  spaceBlocks(count: number): string {
-    const step = Math.sign(count);
-    for (let left = Math.abs(count); left > 0; left--) {
-      const next = step > 0 ? this.at : this.at - 1;
-      if (next < 0) return `0/00/04 EOM ${left}`;
-      if (next >= this.objects.length) return `8/00/05 ${left}`;
-      this.at += step;
-      if (this.objects[next] === null) return `0/00/01 FM ${left}`;
-    }
-    return "GOOD";
-  }
-
-  spaceFilemarks(count: number): string {
-    const step = Math.sign(count);
-    for (let left = Math.abs(count); left > 0;) {
-      const next = step > 0 ? this.at : this.at - 1;
-      if (next < 0) return `0/00/04 EOM ${left}`;
-      if (next >= this.objects.length) return `8/00/05 ${left}`;
-      this.at += step;
-      if (this.objects[next] === null) left--;
-    }
-    return "GOOD";
-  }
-}
-
-type Step = (model: Model, real: Rig) => Promise<readonly [expected: string, found: string]>;
+type Step = (model: TapeModel, real: Rig) => Promise<readonly [expected: string, found: string]>;
 
 const blockOf = (length: number) => Buffer.alloc(length, length & 0xff);
-const twos = (count: number) => lengthOf(count < 0 ? 0x100_0000 + count : count);
-
-const length = fc.integer({ min: 1, max: 3000 });
-const count = fc.integer({ min: -6, max: 6 });
+const twos = (count: number, digits: number) =>
+  BigInt.asUintN(4 * digits, BigInt(count))
+    .toString(16)
+    .padStart(digits, "0");
 
 function write(n: number): Step {
   return async (model, real) => [model.write(n), await real.write(blockOf(n))];
 }
 
-const filemark: Step = async (model, real) => [model.write(null), await real.do("10 01 000001 00")];
+/** Behind what there is: others cut the tape short, and none would get long. */
+function append(what: Step): Step {
+  return async (model, real) => {
+    model.toEnd();
+    await real.do("11 03 000000 00");
+    return await what(model, real);
+  };
+}
+
+function filemarks(n: number): Step {
+  return async (model, real) => [model.write(null, n), await real.do(`10 01 ${lengthOf(n)} 00`)];
+}
+
+const erase: Step = async (model, real) => [model.erase(), await real.do("19 01 00 00 00 00")];
 
 function read(n: number): Step {
   return async (model, real) => {
@@ -82,56 +53,113 @@ function read(n: number): Step {
 
 const rewind: Step = async (model, real) => [model.locate(0), await real.do("01 00 00 00 00 00")];
 
-function locate(n: number): Step {
+function locate10(n: number): Step {
   return async (model, real) => [
     model.locate(n),
     await real.do(`2b 00 00 ${lengthOf(n, 8)} 00 00 00`),
   ];
 }
 
-function space(code: 0 | 1, n: number): Step {
+const locate16 = (real: Rig, type: number, partition: number, n: number) =>
+  real.do(
+    `92 ${lengthOf((type << 3) | 2, 2)} 00 ${lengthOf(partition, 2)} ${lengthOf(n, 16)} ${"00".repeat(4)}`,
+  );
+
+function locate(n: number, partition: number): Step {
+  return async (model, real) => [model.locate(n, partition), await locate16(real, 0, partition, n)];
+}
+
+function locateFile(n: number, partition: number): Step {
   return async (model, real) => [
-    code === 0 ? model.spaceBlocks(n) : model.spaceFilemarks(n),
-    await real.do(`11 0${code} ${twos(n)} 00`),
+    model.locateFile(n, partition),
+    await locate16(real, 1, partition, n),
   ];
 }
 
-const toEnd: Step = async (model, real) => [
-  model.locate(model.objects.length),
-  await real.do("11 03 000000 00"),
-];
+function locateEnd(partition: number): Step {
+  return async (model, real) => [model.toEnd(partition), await locate16(real, 3, partition, 0)];
+}
+
+const SPACES = ["spaceBlocks", "spaceFilemarks", "spaceSequentialFilemarks"] as const;
+
+function space(code: 0 | 1 | 2, n: number, wide: boolean): Step {
+  const cdb = wide ? `91 0${code} 0000 ${twos(n, 16)} 0000 0000` : `11 0${code} ${twos(n, 6)} 00`;
+  return async (model, real) => [model[SPACES[code]](n), await real.do(cdb)];
+}
+
+const length = fc.integer({ min: 1, max: 3000 });
+const count = fc.integer({ min: -6, max: 6 });
+/** One more than there are. */
+const partition = fc.integer({ min: 0, max: PARTITIONS });
+const object = fc.nat(200);
 
 const step: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
-  { weight: 6, arbitrary: length.map((n) => [`write ${n}`, write(n)] as const) },
-  { weight: 2, arbitrary: fc.constant(["filemark", filemark] as const) },
-  { weight: 6, arbitrary: length.map((n) => [`read ${n}`, read(n)] as const) },
-  { weight: 2, arbitrary: fc.constant(["rewind", rewind] as const) },
-  { weight: 2, arbitrary: fc.nat(40).map((n) => [`locate ${n}`, locate(n)] as const) },
-  { weight: 3, arbitrary: count.map((n) => [`space blocks ${n}`, space(0, n)] as const) },
-  { weight: 3, arbitrary: count.map((n) => [`space filemarks ${n}`, space(1, n)] as const) },
-  { weight: 1, arbitrary: fc.constant(["to the end", toEnd] as const) },
+  { weight: 1, arbitrary: length.map((n) => [`write ${n}`, write(n)] as const) },
+  { weight: 12, arbitrary: length.map((n) => [`append ${n}`, append(write(n))] as const) },
+  { weight: 1, arbitrary: fc.nat(3).map((n) => [`filemarks ${n}`, filemarks(n)] as const) },
+  {
+    weight: 4,
+    arbitrary: fc.nat(3).map((n) => [`append filemarks ${n}`, append(filemarks(n))] as const),
+  },
+  { weight: 10, arbitrary: length.map((n) => [`read ${n}`, read(n)] as const) },
+  { weight: 1, arbitrary: fc.constant(["rewind", rewind] as const) },
+  { weight: 3, arbitrary: object.map((n) => [`locate(10) ${n}`, locate10(n)] as const) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(object, partition)
+      .map(([n, p]) => [`locate ${n} in ${p}`, locate(n, p)] as const),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.nat(20), partition)
+      .map(([n, p]) => [`locate file ${n} in ${p}`, locateFile(n, p)] as const),
+  },
+  { weight: 2, arbitrary: partition.map((p) => [`the end of ${p}`, locateEnd(p)] as const) },
+  {
+    weight: 8,
+    arbitrary: fc
+      .tuple(fc.constantFrom(0, 1, 2), count, fc.boolean())
+      .map(([code, n, wide]) => [`${SPACES[code]} ${n}`, space(code, n, wide)] as const),
+  },
+  { weight: 1, arbitrary: fc.constant(["erase", erase] as const) },
 );
 
-describe("a tape against a list", () => {
+/** A drive with a tape of three partitions. */
+async function partitioned(compression: boolean): Promise<Rig> {
+  const real = await rig({ compression }, { capacityBytes: 1024 ** 3 });
+  const out = Buffer.from("00001000110a03024003000000000000", "hex");
+  const selected = await real.send(`15 10 0000 ${lengthOf(out.length, 2)} 00`, { out });
+  expect([selected.result, await real.do("04 00 01 0000 00")]).toEqual(["GOOD", "GOOD"]);
+  expect(real.drive.cartridge?.partitions).toHaveLength(PARTITIONS);
+  return real;
+}
+
+describe("a tape against lists", () => {
   test.each([false, true])(
     "any sequence of commands (compression: %s)",
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async (compression) => {
+      const steps = fc.array(step, { minLength: STEPS_OF_RUN, maxLength: STEPS_OF_RUN });
       await fc.assert(
-        fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), async (steps) => {
-          const real = await rig({ compression });
-          const model = new Model();
-          for (const [name, run] of steps) {
+        fc.asyncProperty(steps, async (all) => {
+          const real = await partitioned(compression);
+          const model = new TapeModel(PARTITIONS);
+          for (const [name, run] of all) {
             const [expected, found] = await run(model, real);
-            expect(`${name}: ${found}`).toBe(`${name}: ${expected}`);
             const { data } = await real.send("34 06 00000000 00 0000 00", { room: 32 });
-            expect(Number(data.readBigUInt64BE(8))).toBe(model.at);
-            const files = model.objects.slice(0, model.at).filter((object) => object === null);
-            expect(Number(data.readBigUInt64BE(16))).toBe(files.length);
+            const at = [4, 8, 16].map((offset) =>
+              offset === 4 ? data.readUInt32BE(4) : Number(data.readBigUInt64BE(offset)),
+            );
+            const wanted = [model.partition, model.at, model.file];
+            if (found !== expected || at.join() !== wanted.join()) {
+              expect({ name, found, at }).toEqual({ name, found: expected, at: wanted });
+            }
           }
           await real.drive.close();
         }),
-        { numRuns: 25 },
+        { numRuns: RUNS },
       );
     },
   );

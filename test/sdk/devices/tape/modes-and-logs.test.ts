@@ -106,7 +106,7 @@ describe("LOG SENSE", () => {
   test("lists its pages, and each of them is well formed", async () => {
     const made = await rig();
     const { data } = await logSense(made, "40");
-    expect(hexOf(data.subarray(4))).toBe("0002030c111214171b2e2f303132");
+    expect(hexOf(data.subarray(4))).toBe("0002030c111214171b2e2f30313237");
     for (const page of data.subarray(5)) {
       const seen = await logSense(made, (0x40 | page).toString(16));
       expect(seen.result).toBe("GOOD");
@@ -132,6 +132,18 @@ describe("LOG SENSE", () => {
     expect(await made.do("4c 02 c0 00 000000 0000 00")).toBe("GOOD");
     const reset = parameters((await logSense(made, "4c")).data);
     expect(reset.get(0)?.readBigUInt64BE()).toBe(0n);
+  });
+
+  test("efficiencies: unknown until something was transferred, then the best there is", async () => {
+    const made = await rig();
+    const efficiencies = async () =>
+      hexOf((await logSense(made, "77")).data.subarray(4)).match(/.{10}/g);
+    expect(await efficiencies()).toEqual(["0000000100", "0001000100"]);
+    await made.write("x");
+    expect(await efficiencies()).toEqual(["0000000101", "0001000101"]);
+    await made.drive.insert(await made.drive.remove());
+    await made.do("00 00 00 00 00 00");
+    expect(await efficiencies()).toEqual(["0000000101", "0001000100"]);
   });
 
   test("remaining capacity, and a pointer into and behind a page", async () => {
@@ -198,6 +210,13 @@ describe("MAM attributes", () => {
     const made = await rig();
     const partitions = await readAttribute(made, "0000", "03");
     expect(hexOf(partitions.data)).toBe("00020001");
+    const supported = await readAttribute(made, "0000", "05");
+    const identifiers = hexOf(supported.data.subarray(4)).match(/.{4}/g)?.join(" ");
+    expect(identifiers).toBe(
+      "0000 0001 0002 0003 0004 0005 0006 0007 0009 020a 020b 020c 020d 0220 0221 0222 0223 " +
+        "0400 0401 0404 0405 0407 0408 0800 0801 0802 0803 0804 0805 0806 0807 0808 0809 080a " +
+        "080b 080c 0820 0821",
+    );
     const list = await readAttribute(made, "0400", "01");
     expect(list.data.readUInt32BE(0)).toBe(list.data.length - 4);
     expect(list.data.readUInt16BE(4)).toBe(0x0400);
