@@ -204,9 +204,9 @@ describe("an arena", () => {
       const { address } = arena.allocate(length)!;
       return arena.find(address, length);
     });
-    expect(small).toBe(page);
-    expect(larger).toBe(large);
-    expect(large).not.toBe(page);
+    expect(small === page).toBe(true);
+    expect(larger === large).toBe(true);
+    expect(large === page).toBe(false);
     const libc = loadLibc();
     if (libc !== undefined) expect(libc.addressOf(large!.bytes) % (2 * MEBIBYTE)).toBe(0);
   });
