@@ -1,4 +1,4 @@
-/** What does not depend on a peer: LOCATE in a full cartridge, and the memory of a large library. */
+/** What has no peer: LOCATE in a full cartridge, and the memory of a large library. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -8,6 +8,7 @@ import { createLibrary } from "../../../examples/vtl/create.ts";
 import { KernelFront } from "../../../examples/vtl/kernel-front.ts";
 import { parseOptions } from "../../../examples/vtl/options.ts";
 import { ServedLibrary } from "../../../examples/vtl/served-library.ts";
+import { STATUS } from "../../../src/protocol/scsi/index.ts";
 import {
   SCST_DATA_NONE,
   SCST_DATA_READ,
@@ -65,15 +66,16 @@ class KernelDevice extends FakeScstUser {
     });
   }
 
-  /** A PARSE: the length of the data, or the sense. */
+  /** A PARSE: the length of the data, or how it was refused. */
   async parse(cdb: string): Promise<string> {
     const bytes = Buffer.from(cdb.replaceAll(" ", ""), "hex");
-    const { reply, sense } = await this.ask(SCST_USER_PARSE, ({ parseCmd }) => {
+    const { reply } = await this.ask(SCST_USER_PARSE, ({ parseCmd }) => {
       parseCmd.sessH = SESSION;
       parseCmd.cdb.set(bytes);
       parseCmd.cdbLen = bytes.length;
     });
-    return sense.length > 0 ? senseText(sense) : String(reply.parseReply.bufflen);
+    const { status, bufflen } = reply.parseReply;
+    return status === STATUS.GOOD ? String(bufflen) : `status ${status}`;
   }
 
   /** An EXEC: `"GOOD"` or the sense, and data-in. */
@@ -185,7 +187,7 @@ describe("vtl serve --kernel", () => {
     });
     const read = await drive.exec("08 01 000005 00", { room: 2560 });
     expect(read).toEqual({ result: "0/00/01", data: blocks });
-    expect(await drive.parse("ff 00 00 00 00 00")).toBe("5/20/00");
+    expect(await drive.parse("ff 00 00 00 00 00")).toBe(`status ${STATUS.CHECK_CONDITION}`);
     await library.stop();
     expect(said).toEqual([]);
   });

@@ -30,7 +30,7 @@ export class Staging {
     return task.staging;
   }
 
-  /** What an earlier task has left in it is written over: no command runs before all its data came. */
+  /** What an earlier task left in it is written over: no command runs before its data are there. */
   #spareOf(length: number): Uint8Array | undefined {
     const spare = this.#spares.pop();
     this.#spareLength -= spare?.length ?? 0;

@@ -1,4 +1,4 @@
-/** Every command of the drive, each on a tape of its own: a row for what it does and how it ends. */
+/** Every command of the drive, each on a tape of its own: what it does, and how it ends. */
 import { describe, expect, test } from "vitest";
 
 import { SUPPORTED_COMMANDS } from "../../../../src/sdk/devices/tape/command-table.ts";
