@@ -23,9 +23,9 @@ export class KernelFront implements Front {
   }
 
   async add(name: string, handler: DeviceHandler): Promise<Served> {
-    const isFirst = this.#served.length === 0;
+    const index = this.#served.length;
     // The LUN that is asked for is the disk's; a snapshot gets a free one of the same target.
-    const place = this.#place && (isFirst ? this.#place : { ...this.#place, lun: undefined });
+    const place = this.#place && (index === 0 ? this.#place : { ...this.#place, lun: undefined });
     const served = await serveFromKernel(name, handler, {
       place,
       scst: this.#scst,
@@ -36,7 +36,7 @@ export class KernelFront implements Front {
       this.#served.splice(this.#served.indexOf(served), 1);
       await served.stop();
     };
-    return { lun: served.lun?.lun, ways: () => kernelLines(name, served), remove };
+    return { lun: served.lun?.lun, ways: () => kernelLines(name, served, index), remove };
   }
 
   /** SCST's targets are the administrator's to switch on. */

@@ -26,9 +26,13 @@ export function kernelOptionsOf(
   }
 }
 
-/** Where a device of the kernel's SCST is to be had, or how an administrator makes it a LUN. */
-export function kernelLines(name: string, { lun }: KernelDevice): string[] {
+/**
+ * Where a device of the kernel's SCST is to be had, or how an administrator makes it a LUN.
+ *
+ * @param index which one of the program's devices it is, from 0
+ */
+export function kernelLines(name: string, { lun }: KernelDevice, index = 0): string[] {
   if (lun !== undefined) return [`${name}  LUN ${lun.lun} of ${lun.target}`];
-  const commands = exportCommands(name).map((command) => `  ${command}`);
+  const commands = exportCommands(name, index).map((command) => `  ${command}`);
   return [`${name}  registered; as a LUN of scst_local:`, ...commands];
 }
