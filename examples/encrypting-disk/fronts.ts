@@ -1,7 +1,6 @@
 import {
   createCore,
   type DeviceHandler,
-  exportCommands,
   IscsiServer,
   type KernelScst,
   loopbackChannel,
@@ -10,7 +9,8 @@ import {
   serveFromKernel,
 } from "scst-user";
 
-import type { Address, KernelOptions, Options } from "./options.ts";
+import { kernelLines, type KernelOptions } from "../support/kernel.ts";
+import type { Address, Options } from "./options.ts";
 
 /** How a disk is reached. */
 export interface Front {
@@ -72,14 +72,12 @@ export async function kernelFront(
   tell: Tell,
   scst: KernelScst,
 ): Promise<Front> {
-  const { lun, stop } = await serveFromKernel(name, handler, {
+  const served = await serveFromKernel(name, handler, {
     place,
     scst,
     report: (code, message) => tell(`${message} (${code})`),
   });
-  if (lun !== undefined) return { lines: [`${name}  LUN ${lun.lun} of ${lun.target}`], stop };
-  const lines = exportCommands(name).map((command) => `  ${command}`);
-  return { lines: [`${name}  registered; as a LUN of scst_local:`, ...lines], stop };
+  return { lines: kernelLines(name, served), stop: served.stop };
 }
 
 function nbdUri(address: Address, name: string): string {

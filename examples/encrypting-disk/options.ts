@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
 
-import { type ExportPlace, exportPlace, type KdfOptions, UsageError } from "scst-user";
+import { type KdfOptions, UsageError } from "scst-user";
+
+import { type KernelOptions, kernelOptionsOf } from "../support/kernel.ts";
 
 export const COMMANDS = [
   "format",
@@ -22,11 +24,6 @@ export interface KeySource {
 }
 
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
-
-/** The kernel's SCST, and which LUN the disk becomes there. */
-export interface KernelOptions {
-  readonly place: ExportPlace | undefined;
-}
 
 export interface Options {
   readonly command: Command;
@@ -174,21 +171,13 @@ function isCommand(word: string | undefined): word is Command {
 function frontsOf(command: Command, values: Values) {
   const iscsi = values.iscsi === undefined ? undefined : addressOf("iscsi", values.iscsi);
   const nbd = values.nbd === undefined ? undefined : addressOf("nbd", values.nbd);
-  const isKernel = values.kernel === true || values.export !== undefined;
+  const kernel = kernelOptionsOf(values.kernel, values.export);
   const isNetwork = iscsi !== undefined || nbd !== undefined;
-  if (command === "serve" && !isKernel && !isNetwork) {
+  if (command === "serve" && kernel === undefined && !isNetwork) {
     throw wrong("serve: --iscsi, --nbd or --kernel is missing");
   }
-  if (isKernel && isNetwork) throw wrong("--kernel: it can't be with --iscsi or --nbd");
-  return { iscsi, nbd, kernel: isKernel ? { place: placeOf(values.export) } : undefined };
-}
-
-function placeOf(place: string | undefined): ExportPlace | undefined {
-  try {
-    return place === undefined ? undefined : exportPlace(place);
-  } catch (error) {
-    throw wrong(`--export ${(error as Error).message}`);
-  }
+  if (kernel !== undefined && isNetwork) throw wrong("--kernel: it can't be with --iscsi or --nbd");
+  return { iscsi, nbd, kernel };
 }
 
 function sourceOf(values: Values, prefix: "" | "new-"): KeySource {

@@ -1,12 +1,12 @@
 import {
   type DeviceHandler,
-  exportCommands,
   type ExportPlace,
   type KernelDevice,
   type KernelScst,
   serveFromKernel,
 } from "scst-user";
 
+import { kernelLines } from "../support/kernel.ts";
 import { allInTurn, type Front, type Served, type Tell } from "./front.ts";
 
 /** Devices of the kernel's SCST, which its target drivers make LUNs. */
@@ -23,9 +23,9 @@ export class KernelFront implements Front {
   }
 
   async add(name: string, handler: DeviceHandler): Promise<Served> {
-    const isFirst = this.#served.length === 0;
+    const index = this.#served.length;
     // The LUN that is asked for is the disk's; a snapshot gets a free one of the same target.
-    const place = this.#place && (isFirst ? this.#place : { ...this.#place, lun: undefined });
+    const place = this.#place && (index === 0 ? this.#place : { ...this.#place, lun: undefined });
     const served = await serveFromKernel(name, handler, {
       place,
       scst: this.#scst,
@@ -36,7 +36,7 @@ export class KernelFront implements Front {
       this.#served.splice(this.#served.indexOf(served), 1);
       await served.stop();
     };
-    return { lun: served.lun?.lun, ways: () => waysTo(name, served), remove };
+    return { lun: served.lun?.lun, ways: () => kernelLines(name, served, index), remove };
   }
 
   /** SCST's targets are the administrator's to switch on. */
@@ -45,10 +45,4 @@ export class KernelFront implements Front {
   async stop(): Promise<void> {
     await allInTurn(this.#served.toReversed().map((served) => () => served.stop()));
   }
-}
-
-function waysTo(name: string, { lun }: KernelDevice): string[] {
-  if (lun !== undefined) return [`${name}  LUN ${lun.lun} of ${lun.target}`];
-  const commands = exportCommands(name).map((command) => `  ${command}`);
-  return [`${name}  registered; as a LUN of scst_local:`, ...commands];
 }

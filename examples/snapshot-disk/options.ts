@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
 
-import { type ExportPlace, exportPlace, UsageError } from "scst-user";
+import { UsageError } from "scst-user";
+
+import { type KernelOptions, kernelOptionsOf } from "../support/kernel.ts";
 
 export interface Address {
   readonly host: string;
@@ -30,7 +32,7 @@ export interface ServeOptions {
   readonly iscsi: Address | undefined;
   readonly nbd: NbdAddress | undefined;
   /** The kernel's SCST, and which LUN the disk becomes there; undefined with iSCSI or NBD. */
-  readonly kernel: { readonly place: ExportPlace | undefined } | undefined;
+  readonly kernel: KernelOptions | undefined;
   /** Decrypts, with the passphrase that is in it. */
   readonly keyFile: string | undefined;
 }
@@ -120,19 +122,12 @@ function serve(file: string, values: Values): Request {
   const iscsi = values.iscsi === undefined ? undefined : addressOf("--iscsi", values.iscsi);
   const nbd = values.nbd === undefined ? undefined : nbdAddressOf(values.nbd);
   const isNetwork = iscsi !== undefined || nbd !== undefined;
-  const isKernel = values.kernel === true || values.export !== undefined;
-  if (!isNetwork && !isKernel) throw wrong("serve: --iscsi, --nbd or --kernel is missing");
-  if (isNetwork && isKernel) throw wrong("serve: --kernel can't be with --iscsi or --nbd");
-  const kernel = isKernel ? { place: placeOf(values.export) } : undefined;
+  const kernel = kernelOptionsOf(values.kernel, values.export);
+  if (!isNetwork && kernel === undefined)
+    throw wrong("serve: --iscsi, --nbd or --kernel is missing");
+  if (isNetwork && kernel !== undefined)
+    throw wrong("serve: --kernel can't be with --iscsi or --nbd");
   return { kind: "serve", file, iscsi, nbd, kernel, keyFile: values["key-file"] };
-}
-
-function placeOf(text: string | undefined): ExportPlace | undefined {
-  try {
-    return text === undefined ? undefined : exportPlace(text);
-  } catch (error) {
-    throw wrong(`--export ${(error as Error).message}`);
-  }
 }
 
 function operationOf(command: string, name: string, { force, snapshot }: Values): Operation {

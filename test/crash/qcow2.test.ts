@@ -113,6 +113,6 @@ describe.skipIf(toolsAreMissing("qemu-img"))("killed in the middle", () => {
       // Else the clones are never looked at.
       if (KILLS >= 10) expect(clones).toBeGreaterThan(0);
     },
-    60_000 + KILLS * 10_000,
+    60_000 + KILLS * 30_000,
   );
 });

@@ -70,6 +70,6 @@ test("devices without a place: the commands that make them LUNs", async () => {
   expect(ways[1]).toContain('echo "add disk 0"');
   await server.perform({ command: "snap", name: "a" });
   const exported = await server.perform({ command: "export", name: "a" });
-  expect(exported[1]).toContain('echo "add disk@a 0"');
+  expect(exported[1]).toContain('echo "add disk@a 1"');
   await stop();
 });

@@ -7,16 +7,13 @@ import { onTestFinished } from "vitest";
 import {
   SCST_DATA_READ,
   SCST_DATA_WRITE,
-  SCST_USER_ATTACH_SESS,
   SCST_USER_DETACH_SESS,
-  SCST_USER_EXEC,
-  ScstUserGetCmd,
 } from "../../../src/protocol/scst/index.ts";
 import type { Block, KernelScst } from "../../../src/sdk/index.ts";
 import { read10, write10 } from "../../support/cdbs.ts";
-import { FakeScstUser, type GetCmdView, type Taken } from "../../support/fake-scst-user.ts";
+import { FakeScstUser, type Taken } from "../../support/fake-scst-user.ts";
+import { attach, exec, message, SESSION } from "../../support/kernel-device.ts";
 
-const SESSION = 0x1234n;
 const BLOCK_BYTES = 512;
 
 export class FakeScst {
@@ -59,16 +56,14 @@ export class FakeDevice {
   #handle = 0;
 
   async attach(): Promise<void> {
-    await this.#ask(SCST_USER_ATTACH_SESS, ({ sess }) => {
-      sess.sessH = SESSION;
-      sess.initiatorName = "initiator";
-    });
+    await this.#ask(attach(++this.#handle));
   }
 
   async detach(): Promise<void> {
-    await this.#ask(SCST_USER_DETACH_SESS, ({ sess }) => {
+    const detach = message(++this.#handle, SCST_USER_DETACH_SESS, ({ sess }) => {
       sess.sessH = SESSION;
     });
+    await this.#ask(detach);
   }
 
   async write(lba: number, data: Uint8Array): Promise<number> {
@@ -97,8 +92,7 @@ export class FakeDevice {
     const { address, bytes } = buffer;
     const cdbOf = direction === SCST_DATA_WRITE ? write10 : read10;
     const cdb = cdbOf(lba, length / BLOCK_BYTES);
-    const { reply } = await this.#ask(SCST_USER_EXEC, ({ execCmd }) => {
-      execCmd.sessH = SESSION;
+    const command = exec(++this.#handle, (execCmd) => {
       execCmd.cdb.set(cdb);
       execCmd.cdbLen = cdb.length;
       execCmd.dataDirection = direction;
@@ -108,16 +102,13 @@ export class FakeDevice {
       execCmd.allocLen = bytes.length;
       execCmd.pbuf = address;
     });
+    const { reply } = await this.#ask(command);
     return reply.execReply.status;
   }
 
-  async #ask(subcode: number, fill: (view: GetCmdView) => void): Promise<Taken> {
-    const view = ScstUserGetCmd.view();
-    view.cmdH = ++this.#handle;
-    view.subcode = subcode;
-    fill(view);
+  async #ask(subcommand: Uint8Array): Promise<Taken> {
     const before = this.user.taken.length;
-    this.user.post(view.bytes);
+    this.user.post(subcommand);
     while (this.user.taken.length === before) await new Promise((resolve) => setImmediate(resolve));
     return this.user.taken[before] as Taken;
   }
