@@ -1,6 +1,7 @@
 /** Where the version of SCST's interface is found. */
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -11,6 +12,8 @@ const USER = "struct scst_user_opt { };\n";
 const CONSTANTS = '#define SCST_VERSION_NAME\t"3.8.0"\n';
 const OF_HEADERS = `3.8.0${sha1(USER)}${sha1(CONSTANTS)}`;
 const OF_MODULE = `3.11.0-pre${"a".repeat(40)}${"b".repeat(40)}`;
+
+const gzip = execFileSync("sh", ["-c", "command -v gzip"], { encoding: "utf8" }).trim();
 
 let folder = "";
 
@@ -89,6 +92,26 @@ describe("the version of the interface", () => {
   ])("is read in the module %s", (path, content) => {
     put(path, content);
     expect(find()).toEqual([`${OF_MODULE} (/${path})`]);
+  });
+
+  test.each([
+    ["xz", "xz"],
+    ["zst", "zstd"],
+  ])("is read in a module .ko.%s with the program %s, where there is one", (suffix, program) => {
+    const path = `modules/updates/scst_user.ko.${suffix}`;
+    put(path, gzipSync(module));
+    const before = process.env["PATH"];
+    try {
+      // One that is asked as it should be, and has learnt gzip.
+      put(`bin/${program}`, `#!/bin/sh\n[ "$*" = -dc ] && exec ${gzip} -dc\n`);
+      chmodSync(join(folder, "bin", program), 0o755);
+      process.env["PATH"] = join(folder, "bin");
+      expect(find()).toEqual([`${OF_MODULE} (/${path})`]);
+      process.env["PATH"] = join(folder, "none");
+      expect(find()).toEqual([]);
+    } finally {
+      process.env["PATH"] = before;
+    }
   });
 
   test("is not read in what only has the module's name", () => {
