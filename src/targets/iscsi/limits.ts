@@ -32,7 +32,7 @@ export interface IscsiLimits {
   readonly outstandingR2tCountMax: number;
   /** Bytes of data kept for commands whose buffer is not there yet, a connection. */
   readonly stagingLengthMax: number;
-  /** Bytes of requests kept because one with a lower CmdSN is missing, a connection. */
+  /** Bytes of requests kept because one with a lower CmdSN is missing, a session. */
   readonly heldLengthMax: number;
   /** Login Requests of one login. */
   readonly loginRoundCountMax: number;

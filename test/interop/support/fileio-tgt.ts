@@ -36,16 +36,26 @@ export class FileioTgt {
 
   /** Starts it on a free port of the loopback interface and waits until it is ready. */
   static async start(disks: readonly Disk[], options: StartOptions = {}): Promise<FileioTgt> {
-    const program = await ServerProgram.start("fileio_tgt", [
+    const words = [
       ...(options.program ?? fromSources("fileio_tgt")),
       "--iscsi",
       "127.0.0.1:0",
       ...(options.options ?? []),
       ...(options.words ?? disks.flatMap(({ name, path }) => [name, path])),
-    ]);
+    ];
+    return await FileioTgt.#launch(words, disks.length);
+  }
+
+  /** Starts it with a configuration file, by which there are so many ways to its disks. */
+  static async startConfig(path: string, urlCount: number): Promise<FileioTgt> {
+    return await FileioTgt.#launch([...fromSources("fileio_tgt"), "--config", path], urlCount);
+  }
+
+  static async #launch(words: readonly string[], urlCount: number): Promise<FileioTgt> {
+    const program = await ServerProgram.start("fileio_tgt", words);
     const target = new FileioTgt(program);
-    if (target.urls.length === disks.length) return target;
-    throw new Error(`fileio_tgt: ${disks.length} URLs expected, in:\n${program.lines.join("\n")}`);
+    if (target.urls.length === urlCount) return target;
+    throw new Error(`fileio_tgt: ${urlCount} URLs expected, in:\n${program.lines.join("\n")}`);
   }
 
   get pid(): number {

@@ -1,7 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { INITIATOR, TARGET, type TestInitiator, TestServer } from "./support/initiator.ts";
+import { Core } from "../../../src/core/core.ts";
+import { IscsiServer } from "../../../src/targets/iscsi/server.ts";
+import {
+  INITIATOR,
+  type ReceivedPdu,
+  TARGET,
+  type TestInitiator,
+  TestServer,
+} from "./support/initiator.ts";
+import { RamDevice } from "./support/ram-device.ts";
+import { SocketConnection } from "./support/socket-initiator.ts";
 
 const COUNT = 1000;
+const TIMEOUT_MS = 180_000;
 
 describe(`${COUNT} sessions side by side`, () => {
   test("each has its own number, reads what it asked for, and leaves nothing behind", async () => {
@@ -35,7 +46,54 @@ describe(`${COUNT} sessions side by side`, () => {
     expect(server.disk.bufferCount).toBe(0);
     expect(server.timerCount).toBe(0);
   });
+
+  test("over TCP", { timeout: TIMEOUT_MS }, async () => {
+    const core = new Core();
+    const disk = new RamDevice("disk");
+    core.addDevice(disk);
+    // Pings would come in between where the machine is slow.
+    const server = new IscsiServer(core, { keepAliveMs: 0, limits: { sessionCountMax: COUNT } });
+    server.export({ iqn: TARGET, luns: [[0, disk]] });
+    const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+    const connections: SocketConnection[] = [];
+    try {
+      for (let i = 0; i < COUNT; i++) {
+        const connection = await SocketConnection.open(port);
+        connections.push(connection);
+        const { initiator } = connection;
+        initiator.isid = new Uint8Array([0x40, 0, 0, 0, i >> 8, i & 0xff]);
+        initiator.logIn();
+        const [login] = await answers(connection, 1);
+        expect(login?.fields["status"]).toBe(0);
+        disk.medium.fill(i & 0xff, i * 512, (i + 1) * 512);
+      }
+      expect(server.sessionCount).toBe(COUNT);
+      // All at once, with the unit attention of a new nexus in front.
+      for (const [i, { initiator }] of connections.entries()) {
+        initiator.send(initiator.command([0]), initiator.read(i, 1));
+      }
+      for (const [i, connection] of connections.entries()) {
+        const [, read] = await answers(connection, 2);
+        expect(read?.data.every((byte) => byte === (i & 0xff))).toBe(true);
+      }
+    } finally {
+      for (const { socket } of connections) socket.destroy();
+      await server.close();
+    }
+    expect(server.sessionCount).toBe(0);
+    expect(disk.bufferCount).toBe(0);
+  });
 });
+
+async function answers(connection: SocketConnection, count: number): Promise<ReceivedPdu[]> {
+  const pdus: ReceivedPdu[] = [];
+  while (pdus.length < count) {
+    pdus.push(...connection.initiator.receive());
+    if (connection.closed) throw new TypeError("the target closed the connection");
+    if (pdus.length < count) await connection.wait(TIMEOUT_MS);
+  }
+  return pdus;
+}
 
 describe("statistics", () => {
   test("count what has gone over each connection", () => {
