@@ -8,6 +8,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { filtersSection } from "./filters/section.ts";
+import { connectionsSection } from "./iscsi/connections.ts";
 import { iscsiSection } from "./iscsi/section.ts";
 import { layoutsSection } from "./layouts/section.ts";
 import { againstTable } from "./loopback/against.ts";
@@ -26,6 +27,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   scale: scaleSection,
   layouts: layoutsSection,
   iscsi: iscsiSection,
+  "iscsi-connections": connectionsSection,
   storage: storageSection,
   nbd: nbdSection,
   filters: filtersSection,

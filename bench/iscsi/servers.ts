@@ -58,11 +58,13 @@ export function buildIsFresh(): boolean {
  *
  * @param backingStore its `--bstype`: "rdwr" is buffered, "aio" O_DIRECT
  * @param more of the words that make the LUN
+ * @param keys that it is to negotiate otherwise than by default
  */
 export async function startTgtd(
   path: string,
   backingStore: string,
   more: readonly string[] = [],
+  keys: Readonly<Record<string, string>> = {},
 ): Promise<BenchServer> {
   const port = await freePort();
   // The number of its administrator's socket, below 32768.
@@ -98,6 +100,9 @@ export async function startTgtd(
       backingStore,
     ];
     await admin("--op", "new", ...lun, ...more);
+    for (const [key, value] of Object.entries(keys)) {
+      await admin("--op", "update", ...target, "--name", key, "--value", value);
+    }
     await admin("--op", "bind", ...target, "-I", "ALL");
   } catch (error) {
     await stop();
