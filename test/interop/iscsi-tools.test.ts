@@ -7,7 +7,7 @@ import { toolsAreMissing } from "./support/tools.ts";
 
 const SIZE = 64 * MIB;
 
-const TOOLS = ["iscsi-ls", "iscsi-inq", "iscsi-readcapacity16", "iscsi-swp"] as const;
+const TOOLS = ["iscsi-ls", "iscsi-inq", "iscsi-perf", "iscsi-readcapacity16", "iscsi-swp"] as const;
 
 describe.skipIf(toolsAreMissing(...TOOLS))("libiscsi's tools", () => {
   let images: Images;
@@ -87,6 +87,17 @@ describe.skipIf(toolsAreMissing(...TOOLS))("libiscsi's tools", () => {
     expect(output).toContain(`RETURNED LOGICAL BLOCK ADDRESS:${SIZE / 512 - 1}\n`);
     expect(output).toContain("LOGICAL BLOCK LENGTH IN BYTES:512\n");
     expect(output).toContain(`Total size:${SIZE}\n`);
+  });
+
+  // libiscsi 1.19 knows no data digest.
+  test("header digests: iscsi-ls, iscsi-readcapacity16, iscsi-perf", async () => {
+    const found = await runOk("iscsi-ls", [`iscsi://${server.portal}/?header_digest=crc32c`]);
+    expect(found).toContain(`Portal:${server.portal},1`);
+    const digests = `${url}?header_digest=crc32c`;
+    expect(await runOk("iscsi-readcapacity16", [digests])).toContain(`Total size:${SIZE}\n`);
+    expect(await runOk("iscsi-perf", ["-m", "4", "-b", "8", "-r", "-t", "1", digests])).toContain(
+      "finished",
+    );
   });
 
   // The tool reads the control mode page, changes SWP in it and writes it back.
