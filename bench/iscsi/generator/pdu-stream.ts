@@ -15,8 +15,8 @@ const NO_DATA = new Uint8Array(0);
 const basic = BasicHeaderSegment.view();
 
 /**
- * Cuts what a target sends into PDUs. Only the text of a login and the digests of the first PDUs are
- * looked at: it is not the client that is to be measured.
+ * Cuts what a target sends into PDUs. Only the text of a login and the digests of the first PDUs
+ * are looked at: it is not the client that is to be measured.
  */
 export class PduStream {
   digests = false;
