@@ -100,7 +100,9 @@ find_library() {
 
 of_type() {
   local type
-  for type in /sys/bus/scsi/devices/*/type; do [[ $(<"$type") = "$1" ]] && dirname "$type"; done
+  for type in /sys/bus/scsi/devices/*/type; do
+    [[ -e $type && $(<"$type") = "$1" ]] && dirname "$type"
+  done
 }
 
 forget_disks() {
