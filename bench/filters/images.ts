@@ -11,6 +11,7 @@ import { writeFileSync } from "node:fs";
 import { copyFile, open } from "node:fs/promises";
 import { type Images, MIB } from "../../test/interop/support/images.ts";
 import { runOk } from "../../test/interop/support/run.ts";
+import { settled } from "../support/prepare.ts";
 
 export const DISK_LENGTH = 256 * MIB;
 
@@ -77,11 +78,4 @@ async function copyTo(store: BlockStore, source: string): Promise<void> {
   }
   await file.close();
   await store.flush();
-}
-
-/** Nothing of it waits to be written when the measuring begins. */
-async function settled(path: string): Promise<void> {
-  const file = await open(path, "r+");
-  await file.sync();
-  await file.close();
 }

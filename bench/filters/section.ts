@@ -1,10 +1,10 @@
 /** encrypting-disk and snapshot-disk against others, turn by turn. */
 import { cpus } from "node:os";
 import { Images, MIB } from "../../test/interop/support/images.ts";
-import { findProgram } from "../../test/interop/support/tools.ts";
 import { cpuSeconds } from "../iscsi/servers.ts";
 import { fio, type Load, load } from "../nbd/loads.ts";
 import type { NbdBenchServer } from "../nbd/servers.ts";
+import { requireTools } from "../support/prepare.ts";
 import type { Options, Table } from "../support/section.ts";
 import { short, type Summary, summarize, withSpread } from "../support/statistics.ts";
 import { CIPHER_LOADS, measureOpenssl, measureStore } from "./cipher.ts";
@@ -49,11 +49,7 @@ interface Round {
 }
 
 export async function filtersSection({ rounds }: Options): Promise<Table[]> {
-  const missing = Object.entries(TOOLS).filter(([tool]) => findProgram(tool) === undefined);
-  if (missing.length > 0) {
-    const list = missing.map(([tool, name]) => `${tool} (Debian: ${name})`);
-    throw new Error(`the benchmarks of filters need ${list.join(", ")}`);
-  }
+  requireTools("the benchmarks of filters", TOOLS);
   return [await cipherTable(rounds), await encryptedTable(rounds), await snapshotTable(rounds)];
 }
 

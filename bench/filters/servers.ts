@@ -1,10 +1,10 @@
 /** The servers that are compared: each over a file of its own, at a Unix socket, by NBD. */
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Images } from "../../test/interop/support/images.ts";
 import { type NbdBenchServer, startPeer } from "../nbd/servers.ts";
+import { endsWithUs } from "../support/child-server.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -15,14 +15,7 @@ async function startExample(name: string, words: readonly string[]): Promise<Nbd
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const exited = once(child, "close");
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await exited;
-    process.off("exit", kill);
-  };
+  const stop = endsWithUs(child);
   let uri: string | undefined;
   for await (const line of createInterface(child.stdout)) {
     uri ??= /nbd\+unix:\S+/.exec(line)?.[0];

@@ -1,11 +1,10 @@
 /** fileio_tgt against tgtd with one connection and with eight, without digests and with both. */
 import { execFile } from "node:child_process";
-import { open } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Images, MIB } from "../../test/interop/support/images.ts";
-import { findProgram } from "../../test/interop/support/tools.ts";
+import { requireTools, settled } from "../support/prepare.ts";
 import type { Options, Table } from "../support/section.ts";
 import { short, type Summary, summarize, withSpread } from "../support/statistics.ts";
 import type { Job, JobResult } from "./generator/job.ts";
@@ -52,14 +51,10 @@ interface Round {
 }
 
 export async function connectionsSection({ rounds }: Options): Promise<Table[]> {
-  for (const tool of ["tgtd", "tgtadm"]) {
-    if (findProgram(tool) === undefined) throw new Error(`${tool} is needed (Debian: tgt)`);
-  }
+  requireTools("the benchmarks of connections", { tgtadm: "tgt", tgtd: "tgt" });
   await using images = await Images.open();
   const path = await images.random("bench.img", FILE_LENGTH);
-  const file = await open(path, "r+");
-  await file.sync();
-  await file.close();
+  await settled(path);
   const servers: BenchServer[] = [];
   try {
     servers.push(await startOurs(path, []));

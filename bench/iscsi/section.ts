@@ -1,9 +1,8 @@
 /** fileio_tgt against tgtd: the same file, the same clients, turn by turn. */
 import { cpus } from "node:os";
 import { statfsSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { Images, MIB } from "../../test/interop/support/images.ts";
-import { findProgram } from "../../test/interop/support/tools.ts";
+import { requireTools, settled } from "../support/prepare.ts";
 import type { Options, Table } from "../support/section.ts";
 import { short, type Summary, summarize, withSpread } from "../support/statistics.ts";
 import { type Load, LOADS } from "./loads.ts";
@@ -50,11 +49,7 @@ interface Round {
 }
 
 export async function iscsiSection({ rounds }: Options): Promise<Table[]> {
-  const missing = Object.entries(TOOLS).filter(([tool]) => findProgram(tool) === undefined);
-  if (missing.length > 0) {
-    const list = missing.map(([tool, packages]) => `${tool} (Debian: ${packages})`);
-    throw new Error(`the iscsi benchmarks need ${list.join(", ")}`);
-  }
+  requireTools("the iscsi benchmarks", TOOLS);
   await using images = await Images.open();
   const path = await warmFile(images);
   const tables: Table[] = [];
@@ -81,9 +76,7 @@ async function warmFile(images: Images): Promise<string> {
     throw new Error(`${images.folder} is on tmpfs: set TMPDIR to a folder on a disk`);
   }
   const path = await images.random("bench.img", FILE_LENGTH);
-  const file = await open(path, "r+");
-  await file.sync();
-  await file.close();
+  await settled(path);
   return path;
 }
 

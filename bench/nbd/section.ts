@@ -1,9 +1,8 @@
 /** fileio_tgt against nbdkit and qemu-nbd: the same file, the same client, turn by turn. */
 import { cpus } from "node:os";
-import { open } from "node:fs/promises";
 import { Images, MIB } from "../../test/interop/support/images.ts";
-import { findProgram } from "../../test/interop/support/tools.ts";
 import { cpuSeconds } from "../iscsi/servers.ts";
+import { requireTools, settled } from "../support/prepare.ts";
 import type { Options, Table } from "../support/section.ts";
 import { short, type Summary, summarize, withSpread } from "../support/statistics.ts";
 import { fio, type Load, LOADS } from "./loads.ts";
@@ -19,16 +18,10 @@ interface Round {
 }
 
 export async function nbdSection({ rounds }: Options): Promise<Table[]> {
-  const missing = Object.entries(TOOLS).filter(([tool]) => findProgram(tool) === undefined);
-  if (missing.length > 0) {
-    const list = missing.map(([tool, name]) => `${tool} (Debian: ${name})`);
-    throw new Error(`the nbd benchmarks need ${list.join(", ")}`);
-  }
+  requireTools("the nbd benchmarks", TOOLS);
   await using images = await Images.open();
   const disk = await images.random("bench.img", FILE_LENGTH);
-  const file = await open(disk, "r+");
-  await file.sync();
-  await file.close();
+  await settled(disk);
   const rows: string[][] = [];
   for (const way of ["Unix socket", "TCP"] as const) {
     rows.push(...(await measureWay(way, disk, images, rounds)));

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { FileioTgt, FROM_BUILD } from "../../test/interop/support/fileio-tgt.ts";
 import { findProgram } from "../../test/interop/support/tools.ts";
+import { endsWithUs } from "../support/child-server.ts";
 import { freePort } from "../support/free-port.ts";
 
 export interface NbdBenchServer {
@@ -65,14 +66,7 @@ export async function startPeer(
   socket: string,
 ): Promise<NbdBenchServer> {
   const child = spawn(findProgram(name) ?? name, args, { stdio: "ignore" });
-  const exited = once(child, "close");
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await exited;
-    process.off("exit", kill);
-  };
+  const stop = endsWithUs(child);
   try {
     await listening(way === "TCP" ? { host: "127.0.0.1", port } : { path: socket });
   } catch (error) {

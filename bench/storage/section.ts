@@ -1,11 +1,10 @@
 /** The file store against fio, and the modes of fileio_tgt against each other. */
 import { cpus } from "node:os";
-import { open } from "node:fs/promises";
 import { FileioTgt, FROM_BUILD } from "../../test/interop/support/fileio-tgt.ts";
 import { Images, MIB } from "../../test/interop/support/images.ts";
-import { findProgram } from "../../test/interop/support/tools.ts";
 import { directFolder } from "../../test/sdk/storage/direct-folder.ts";
 import { buildIsFresh } from "../iscsi/servers.ts";
+import { requireTools, settled } from "../support/prepare.ts";
 import type { Options, Table } from "../support/section.ts";
 import { short, summarize, withSpread } from "../support/statistics.ts";
 import { measureFio, measureStore, STORAGE_LOADS, type StorageLoad } from "./loads.ts";
@@ -14,14 +13,12 @@ import { MODE_LOADS, MODES } from "./modes.ts";
 const FILE_LENGTH = 512 * MIB;
 
 export async function storageSection({ rounds }: Options): Promise<Table[]> {
-  if (findProgram("fio") === undefined) throw new Error("fio not found (Debian: fio)");
+  requireTools("the storage benchmarks", { fio: "fio" });
   const folder = directFolder();
   if (folder === undefined) throw new Error("no folder takes O_DIRECT: set TMPDIR to one on ext4");
   await using images = await Images.open();
   const path = await images.random("bench.img", FILE_LENGTH);
-  const file = await open(path, "r+");
-  await file.sync();
-  await file.close();
+  await settled(path);
   const rows: string[][] = [];
   for (const load of STORAGE_LOADS) rows.push(await compare(load, path, rounds));
   return [storesTable(rows, rounds), await modesTable(path, rounds)];

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import { Images, MIB } from "../../test/interop/support/images.ts";
-import { findProgram } from "../../test/interop/support/tools.ts";
+import { requireTools } from "../support/prepare.ts";
 import type { Options, Table } from "../support/section.ts";
 import { short, summarize, withSpread } from "../support/statistics.ts";
 import { TapeInitiator } from "./initiator.ts";
@@ -26,11 +26,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const TOOLS = { tgtd: "tgt", tgtadm: "tgt", tgtimg: "tgt" };
 
 export async function tapeSection({ rounds }: Options): Promise<Table[]> {
-  const missing = Object.entries(TOOLS).filter(([tool]) => findProgram(tool) === undefined);
-  if (missing.length > 0) {
-    const list = missing.map(([tool, packages]) => `${tool} (Debian: ${packages})`);
-    throw new Error(`the tape benchmarks need ${list.join(", ")}`);
-  }
+  requireTools("the tape benchmarks", TOOLS);
   await using images = await Images.open();
   // Each write load writes a file a round, and so does the one with compression.
   const capacity = ((rounds + 1) * (LOADS.length + 2) * BLOCK_COUNT * BLOCK_LENGTH) / MIB;
