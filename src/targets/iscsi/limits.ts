@@ -48,6 +48,8 @@ export interface IscsiLimits {
   readonly lockoutTimeMs: number;
   /** How long `close` waits for initiators to log out, and a connection for its last bytes. */
   readonly drainTimeMsMax: number;
+  /** Microseconds that the event loop may wait for the next request without sleeping; 0: none. */
+  readonly awakeTimeUsMax: number;
 }
 
 export const ISCSI_LIMITS: IscsiLimits = {
@@ -75,6 +77,7 @@ export const ISCSI_LIMITS: IscsiLimits = {
   authenticationFailureCountMax: 10,
   lockoutTimeMs: 60_000,
   drainTimeMsMax: 2_000,
+  awakeTimeUsMax: 200,
 };
 
 const LENGTH_24_MAX = 0xff_ffff;
@@ -90,6 +93,7 @@ const RANGES: { readonly [Name in keyof IscsiLimits]?: readonly [min: number, ma
   sessionConnectionCountMax: [1, 8],
   errorRecoveryLevelMax: [0, 2],
   time2RetainSecondsMax: [0, 3600],
+  awakeTimeUsMax: [0, 10_000],
 };
 
 /** @throws UsageError ISCSI_LIMITS */

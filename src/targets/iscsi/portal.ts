@@ -1,5 +1,6 @@
 import { UsageError } from "../../protocol/errors.ts";
 import { Acceptor, listenError } from "../socket/acceptor.ts";
+import type { Attention } from "../socket/attention.ts";
 import { SocketTransport } from "../socket/socket-transport.ts";
 import type { Transport, TransportEvents } from "../socket/transport.ts";
 
@@ -20,9 +21,9 @@ export class Portal {
   readonly #portalGroupTag: number;
   #address: PortalAddress | undefined;
 
-  constructor(portalGroupTag: number, accept: Accept) {
+  constructor(portalGroupTag: number, accept: Accept, attention: Attention) {
     this.#portalGroupTag = portalGroupTag;
-    this.#acceptor = new Acceptor((socket) => new SocketTransport(socket), accept);
+    this.#acceptor = new Acceptor((socket) => new SocketTransport(socket), accept, attention);
   }
 
   get address(): PortalAddress | undefined {

@@ -19,6 +19,7 @@ import { bufferReady } from "./tasks/data-out.ts";
 import { sendResponse } from "./tasks/data-in.ts";
 import { taskManagementDone } from "./tasks/task-management.ts";
 import type { Task } from "./tasks/task.ts";
+import { Attention } from "../socket/attention.ts";
 import type { Transport, TransportEvents } from "../socket/transport.ts";
 
 /** SPC-5, "Version descriptor values": iSCSI, no version claimed. */
@@ -83,6 +84,8 @@ export class IscsiServer {
   readonly counts = newCounts();
   readonly #chap: ChapPolicy | undefined;
   readonly #exports = new Map<string, ExportedTarget>();
+  /** All portals': there is one event loop. */
+  readonly #attention: Attention;
   readonly #connections = new Set<Connection>();
   readonly #portals = new Set<Portal>();
   #closing = false;
@@ -93,6 +96,7 @@ export class IscsiServer {
     this.core = core;
     this.limits = { ...ISCSI_LIMITS, ...options.limits };
     checkLimits(this.limits);
+    this.#attention = new Attention(this.limits.awakeTimeUsMax);
     this.keepAliveMs = options.keepAliveMs ?? 30_000;
     this.offers = offersOf(this.limits);
     this.sessions = new Sessions(this.limits, core.clock);
@@ -178,7 +182,7 @@ export class IscsiServer {
       );
     }
     await loadNativeDigest();
-    const portal = new Portal(tag, (transport) => this.accept(transport, tag));
+    const portal = new Portal(tag, (transport) => this.accept(transport, tag), this.#attention);
     this.#portals.add(portal);
     try {
       return await portal.listen({ host, port });

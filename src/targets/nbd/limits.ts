@@ -26,6 +26,8 @@ export interface NbdLimits {
   readonly retryCountMax: number;
   /** How long `close` waits for requests under way. */
   readonly drainTimeMsMax: number;
+  /** Microseconds that the event loop may wait for the next request without sleeping; 0: none. */
+  readonly awakeTimeUsMax: number;
 }
 
 export const NBD_LIMITS: NbdLimits = {
@@ -42,4 +44,5 @@ export const NBD_LIMITS: NbdLimits = {
   extentCountMax: 1024,
   retryCountMax: 60,
   drainTimeMsMax: 2_000,
+  awakeTimeUsMax: 200,
 };

@@ -2,6 +2,7 @@ import { unlink } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { NBD_PORT } from "../../protocol/nbd/index.ts";
 import { Acceptor, listenError } from "../socket/acceptor.ts";
+import type { Attention } from "../socket/attention.ts";
 import {
   endpointText,
   plainAddress,
@@ -25,10 +26,11 @@ export type Accept = (transport: NbdTransport) => TransportEvents | undefined;
 export class Listener {
   readonly #acceptor: Acceptor<NbdSocketTransport>;
 
-  constructor(accept: Accept) {
+  constructor(accept: Accept, attention: Attention) {
     this.#acceptor = new Acceptor<NbdSocketTransport>(
       (socket) => new NbdSocketTransport(socket),
       accept,
+      attention,
     );
   }
 

@@ -9,6 +9,7 @@ import { NBD_LIMITS, type NbdLimits } from "./limits.ts";
 import { Listener, type NbdAddress } from "./listener.ts";
 import type { CommandOwner } from "./scsi/client.ts";
 import { checkTls, type TlsSettings } from "./tls.ts";
+import { Attention } from "../socket/attention.ts";
 import type { NbdTransport, TransportEvents } from "./transport.ts";
 
 export interface NbdServerOptions {
@@ -49,6 +50,8 @@ export class NbdServer {
   readonly limits: NbdLimits;
   readonly tls: TlsSettings | undefined;
   readonly target: Target;
+  /** All listeners': there is one event loop. */
+  readonly #attention: Attention;
   readonly #connections = new Set<Connection>();
   readonly #listeners = new Set<Listener>();
   #closing = false;
@@ -60,6 +63,7 @@ export class NbdServer {
     if (tls !== undefined) checkTls(tls);
     this.core = core;
     this.limits = { ...NBD_LIMITS, ...limits };
+    this.#attention = new Attention(this.limits.awakeTimeUsMax);
     this.tls = tls;
     this.target = core.addTarget({ name: targetName, driver });
   }
@@ -71,7 +75,7 @@ export class NbdServer {
   /** Opens a socket to listen on. @throws SystemError such as `EADDRINUSE` */
   async listen(address: NbdAddress): Promise<NbdAddress> {
     if (this.#closing) throw new UsageError("NBD_CLOSED", "the server is closed");
-    const listener = new Listener((transport) => this.accept(transport));
+    const listener = new Listener((transport) => this.accept(transport), this.#attention);
     this.#listeners.add(listener);
     try {
       return await listener.listen(address);

@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type ListenOptions, type Server, Socket } from "node:net";
 import { SystemError } from "../../protocol/errors.ts";
 import type { SocketTransport } from "./socket-transport.ts";
+import type { Attention } from "./attention.ts";
 import type { TransportEvents } from "./transport.ts";
 
 /** Bytes that are read from a socket at once; measured best for 64 KiB requests. */
@@ -20,12 +21,18 @@ export class Acceptor<T extends SocketTransport> {
   readonly #server: Server;
   readonly #wrap: (socket: Socket) => T;
   readonly #accept: (transport: T) => TransportEvents | undefined;
+  readonly #attention: Attention;
   readonly #spareBuffers: Uint8Array[] = [];
 
   /** @param accept makes a connection for a transport; undefined when there may be no more */
-  constructor(wrap: (socket: Socket) => T, accept: (transport: T) => TransportEvents | undefined) {
+  constructor(
+    wrap: (socket: Socket) => T,
+    accept: (transport: T) => TransportEvents | undefined,
+    attention: Attention,
+  ) {
     this.#wrap = wrap;
     this.#accept = accept;
+    this.#attention = attention;
     this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
       this.#take(socket);
     });
@@ -71,6 +78,7 @@ export class Acceptor<T extends SocketTransport> {
         buffer,
         callback: (length: number): boolean => {
           route.events?.receive(buffer, length);
+          this.#attention.received(length);
           return true;
         },
       },
