@@ -16,8 +16,9 @@ const PAGE_BYTES = 4096;
 
 /** A write on the event loop that took this long has waited for the disk … */
 const STALL_MS = 2;
-/** … and for so long none is tried there: the kernel holds back whoever fills its memory. */
-const STALL_BACKOFF_MS = 200;
+/** … and so many times as long none is tried there: the kernel holds back whoever fills memory. */
+const STALL_BACKOFF = 20;
+const STALL_BACKOFF_MS_MAX = 200;
 
 /** How a store reads and writes its file, once it is known that it may. */
 export interface FileAccess {
@@ -45,6 +46,11 @@ export class BufferedAccess implements FileAccess {
   readonly #readNow: ReadNow | undefined;
   readonly #oneByte = new Uint8Array(1);
   #stalledUntilMs = Number.NEGATIVE_INFINITY;
+  /** Writes and changes that other threads have: each holds the file's lock for a while. */
+  #laterCount = 0;
+  readonly #laterOver = () => {
+    this.#laterCount--;
+  };
 
   constructor(file: OpenFile, path: string, options: BufferedOptions) {
     this.#file = file;
@@ -62,13 +68,21 @@ export class BufferedAccess implements FileAccess {
   write(buffer: Uint8Array, offset: number, durable: boolean): void | Promise<void> {
     const file = this.#file;
     if (this.#synchronous) return file.write(buffer, offset, true, true);
-    if (this.#mustWait(buffer.length, offset)) return this.#writeLater(buffer, offset, durable);
+    if (this.#mustWait(buffer.length, offset)) {
+      return this.#later(this.#writeLater(buffer, offset, durable));
+    }
     this.#writeNow(buffer, offset);
     return durable ? file.sync() : undefined;
   }
 
   change(_offset: number, _length: number, change: () => Promise<void>): Promise<void> {
-    return change();
+    return this.#later(change());
+  }
+
+  #later(work: Promise<void>): Promise<void> {
+    this.#laterCount++;
+    work.then(this.#laterOver, this.#laterOver);
+    return work;
   }
 
   /**
@@ -111,6 +125,10 @@ export class BufferedAccess implements FileAccess {
       throw systemError(error, access("write", name, offset, length));
     }
     const endedMs = this.#now();
-    if (endedMs - beganMs >= STALL_MS) this.#stalledUntilMs = endedMs + STALL_BACKOFF_MS;
+    const tookMs = endedMs - beganMs;
+    // Behind the writes of other threads it has waited for those. To leave it to them for that
+    // would make it the next one's reason to wait, for ever.
+    if (tookMs < STALL_MS || this.#laterCount > 0) return;
+    this.#stalledUntilMs = endedMs + Math.min(tookMs * STALL_BACKOFF, STALL_BACKOFF_MS_MAX);
   }
 }

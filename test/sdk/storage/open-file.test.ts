@@ -133,6 +133,25 @@ describe("writes on the event loop", () => {
     await file.close();
   });
 
+  test("one that waited for those done elsewhere does not send the next ones there", async () => {
+    const { file, access } = open([0, 0, 5, 100, 110, 110, 130, 130]);
+    expect(access.write(bytes(4096), 0, false)).toBeUndefined();
+    const later = access.write(bytes(4096), 4096, false);
+    // It takes 20 ms, while the one before is under way.
+    expect(access.write(bytes(4096), 8192, false)).toBeUndefined();
+    expect(access.write(bytes(4096), 12_288, false)).toBeUndefined();
+    await later;
+    await file.close();
+  });
+
+  test("a short wait has them done elsewhere for a short while", async () => {
+    const { file, access } = open([0, 0, 2, 41, 43]);
+    expect(access.write(bytes(4096), 0, false)).toBeUndefined();
+    await access.write(bytes(4096), 4096, false);
+    expect(access.write(bytes(4096), 8192, false)).toBeUndefined();
+    await file.close();
+  });
+
   test("a part of a page goes at once only if the rest of it is there", async () => {
     const { file, access } = open([0]);
     const later = access.write(bytes(512), 512, false);
