@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 
 import { ERRNO } from "../../protocol/errno.ts";
+import { threadPoolIo } from "./file-io.ts";
 import type { OpenFile } from "./open-file.ts";
 import { pageCacheReader, type ReadNow } from "./page-cache.ts";
 import { access, errnoError, systemError } from "./system-error.ts";
@@ -10,6 +11,16 @@ import { access, errnoError, systemError } from "./system-error.ts";
  * time than to hand them to another thread.
  */
 const WRITE_NOW_BYTES_MAX = 64 * 1024;
+
+/**
+ * Copies of so many bytes are left to other threads (io_uring would make them here) where several
+ * are wanted at a time. Of half as many, handing them over costs what it saves.
+ */
+const LONG_READ_BYTES_MIN = 512 * 1024;
+/** So soon after another no initiator can have asked because it was answered. */
+const FOLLOWS_MS_MAX = 0.05;
+/** What was seen of several at a time holds for so long. */
+const SEVERAL_MS = 50;
 
 /** What the page cache takes at once. A part of it is written only once the rest was read. */
 const PAGE_BYTES = 4096;
@@ -45,6 +56,13 @@ export class BufferedAccess implements FileAccess {
   /** How reads that need not wait are done; all wait where there is none. */
   readonly #readNow: ReadNow | undefined;
   readonly #oneByte = new Uint8Array(1);
+  /** Long reads that other threads have. */
+  #longReadCount = 0;
+  #longReadEndedMs = Number.NEGATIVE_INFINITY;
+  #severalUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #longReadOver = () => {
+    this.#longReadCount--;
+  };
   #stalledUntilMs = Number.NEGATIVE_INFINITY;
   /** Writes and changes that other threads have: each holds the file's lock for a while. */
   #laterCount = 0;
@@ -60,9 +78,27 @@ export class BufferedAccess implements FileAccess {
   }
 
   read(buffer: Uint8Array, offset: number): void | Promise<void> {
+    const isLong = buffer.length >= LONG_READ_BYTES_MIN;
+    if (isLong && this.#isOneOfSeveral()) return this.#readElsewhere(buffer, offset);
     const done = this.#readNow === undefined ? 0 : this.#readNow(this.#file.fd, buffer, offset);
+    if (isLong) this.#longReadEndedMs = this.#now();
     if (done === buffer.length) return undefined;
     return this.#file.read(buffer, offset, done);
+  }
+
+  #isOneOfSeveral(): boolean {
+    const now = this.#now();
+    if (this.#longReadCount > 0 || now - this.#longReadEndedMs < FOLLOWS_MS_MAX) {
+      this.#severalUntilMs = now + SEVERAL_MS;
+    }
+    return now < this.#severalUntilMs;
+  }
+
+  #readElsewhere(buffer: Uint8Array, offset: number): Promise<void> {
+    this.#longReadCount++;
+    const work = this.#file.read(buffer, offset, 0, threadPoolIo);
+    work.then(this.#longReadOver, this.#longReadOver);
+    return work;
   }
 
   write(buffer: Uint8Array, offset: number, durable: boolean): void | Promise<void> {

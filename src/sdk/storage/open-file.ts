@@ -47,12 +47,12 @@ export class OpenFile {
   }
 
   /** Fills `buffer` from `offset`, of which the first `done` bytes are there already. */
-  read(buffer: Uint8Array, offset: number, done = 0): Promise<void> {
+  read(buffer: Uint8Array, offset: number, done = 0, io = this.io): Promise<void> {
     const { length } = buffer;
     return this.#later((resolve, reject) => {
       const next = () => {
         const rest = done === 0 ? buffer : buffer.subarray(done);
-        this.io.read(this.#fd, rest, offset + done, (count) => {
+        io.read(this.#fd, rest, offset + done, (count) => {
           if (count < 0) return reject(errnoError(-count, this.#what("read", offset, length)));
           done += count;
           if (done === length) return resolve();

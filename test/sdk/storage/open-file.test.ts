@@ -3,6 +3,7 @@ import { openSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
 import { ERRNO } from "../../../src/protocol/errno.ts";
+import { loadLibc } from "../../../src/sdk/native/libc.ts";
 import { BufferedAccess } from "../../../src/sdk/storage/buffered-access.ts";
 import { type FileIo, type IoDone, threadPoolIo } from "../../../src/sdk/storage/file-io.ts";
 import { OpenFile } from "../../../src/sdk/storage/open-file.ts";
@@ -112,16 +113,49 @@ describe("failures of what must be durable", () => {
   });
 });
 
-describe("writes on the event loop", () => {
-  const open = (times: readonly number[]) => {
-    const path = newFile(1 << 20);
-    const file = new OpenFile(openSync(path, "r+"), path, threadPoolIo, () => undefined);
-    const left = [...times];
-    const now = () => (left.length > 1 ? (left.shift() as number) : (left[0] as number));
-    const access = new BufferedAccess(file, path, { readLater: false, synchronous: false, now });
-    return { file, access };
-  };
+/** A file through the page cache, and what the clock says each time that it is looked at. */
+const open = (times: readonly number[]) => {
+  const path = newFile(1 << 20);
+  const file = new OpenFile(openSync(path, "r+"), path, threadPoolIo, () => undefined);
+  const left = [...times];
+  const now = () => (left.length > 1 ? (left.shift() as number) : (left[0] as number));
+  const access = new BufferedAccess(file, path, { readLater: false, synchronous: false, now });
+  return { file, access };
+};
 
+describe("long reads", () => {
+  test("one that follows another is done elsewhere, and those behind it", async () => {
+    const { file, access } = open([10, 10.2, 10.21, 20, 30]);
+    await access.write(new Uint8Array(1 << 20).fill(7), 0, false);
+    const buffers = [1, 2, 3].map(() => bytes(1 << 19));
+    const reads = buffers.map((buffer, index) => access.read(buffer, index << 10));
+    expect(reads[1]).toBeInstanceOf(Promise);
+    expect(reads[2]).toBeInstanceOf(Promise);
+    await Promise.all(reads);
+    for (const buffer of buffers) expect(buffer.every((byte) => byte === 7)).toBe(true);
+    await file.close();
+  });
+
+  test.runIf(loadLibc() !== undefined)("one after another stay here", async () => {
+    const { file, access } = open([10, 10.2, 10.9, 11]);
+    expect(access.read(bytes(1 << 19), 0)).toBeUndefined();
+    expect(access.read(bytes(1 << 19), 0)).toBeUndefined();
+    await file.close();
+  });
+
+  test.runIf(loadLibc() !== undefined)("where several were seen, later ones go there", async () => {
+    const { file, access } = open([10, 10.2, 10.21, 50, 200, 200.2]);
+    expect(access.read(bytes(1 << 19), 0)).toBeUndefined();
+    await access.read(bytes(1 << 19), 0);
+    const soon = access.read(bytes(1 << 19), 0);
+    expect(soon).toBeInstanceOf(Promise);
+    await soon;
+    expect(access.read(bytes(1 << 19), 0)).toBeUndefined();
+    await file.close();
+  });
+});
+
+describe("writes on the event loop", () => {
   test("one that waited has the next ones done elsewhere for a while", async () => {
     // Looked at before each write, at its begin and at its end.
     const { file, access } = open([0, 0, 5, 100, 210, 210, 210]);
