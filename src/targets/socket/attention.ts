@@ -1,5 +1,5 @@
 /** Arrivals that make one trial. */
-const TRIAL_EVENT_COUNT = 128;
+const TRIAL_EVENT_COUNT = 256;
 
 /** Silence after which a trial says nothing: the peers had nothing to ask. */
 const TRIAL_GAP_MS_MAX = 10;
@@ -11,7 +11,7 @@ const TRIALS_PER_PROBE = 16;
 const GAIN_MIN = 0.1;
 
 /** The weight of the newest trial among those of its kind. */
-const NEWEST = 0.5;
+const NEWEST = 0.25;
 
 /** What {@link Attention} needs of its surroundings. */
 export interface AttentionHost {

@@ -63,7 +63,7 @@ class Machine {
   }
 }
 
-const MANY = 10_000;
+const MANY = 50_000;
 
 describe("Attention", () => {
   it("stays awake where waking up takes longer than the request", () => {
