@@ -4,6 +4,8 @@ import { runOk } from "../../test/interop/support/run.ts";
 export interface LoadResult {
   readonly commandsPerSecond: number;
   readonly commands: number;
+  /** The part of a processor that a job of fio's took, user and system: at 1 fio is the limit. */
+  readonly clientCpu: number;
 }
 
 export interface Load {
@@ -39,6 +41,9 @@ export function load(rw: string, bs: string, depth: number): string[] {
 interface FioReport {
   readonly jobs: readonly {
     readonly error: number;
+    /** Percent. */
+    readonly usr_cpu: number;
+    readonly sys_cpu: number;
     readonly read: FioCounts;
     readonly write: FioCounts;
   }[];
@@ -61,5 +66,6 @@ export async function fio(uri: string, args: readonly string[], size: number): P
   if (job === undefined || job.error !== 0) throw new Error(`fio failed:\n${output}`);
   const commands = job.read.total_ios + job.write.total_ios;
   const seconds = Math.max(job.read.runtime, job.write.runtime) / 1000;
-  return { commandsPerSecond: commands / seconds, commands };
+  const clientCpu = (job.usr_cpu + job.sys_cpu) / 100;
+  return { commandsPerSecond: commands / seconds, commands, clientCpu };
 }

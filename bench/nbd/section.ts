@@ -15,6 +15,7 @@ const TOOLS = { fio: "fio", nbdkit: "nbdkit", "qemu-nbd": "qemu-utils" };
 interface Round {
   readonly commandsPerSecond: number;
   readonly cpuUsPerCommand: number;
+  readonly clientCpu: number;
 }
 
 export async function nbdSection({ rounds }: Options): Promise<Table[]> {
@@ -64,6 +65,7 @@ async function compare(
     ...[ours, nbdkit, qemu].map((side) =>
       short(summarize(side.map(({ cpuUsPerCommand }) => cpuUsPerCommand)).median),
     ),
+    summarize(ours.map(({ clientCpu }) => clientCpu)).median.toFixed(2),
   ];
   process.stderr.write(`${row.join("  ")}\n`);
   return row;
@@ -71,9 +73,9 @@ async function compare(
 
 async function measure(load: Load, server: NbdBenchServer): Promise<Round> {
   const before = cpuSeconds(server.pid);
-  const { commandsPerSecond, commands } = await fio(server.uri, load.args, FILE_LENGTH);
+  const { commandsPerSecond, commands, clientCpu } = await fio(server.uri, load.args, FILE_LENGTH);
   const used = cpuSeconds(server.pid) - before;
-  return { commandsPerSecond, cpuUsPerCommand: (used * 1e6) / commands };
+  return { commandsPerSecond, cpuUsPerCommand: (used * 1e6) / commands, clientCpu };
 }
 
 /** Round by round: what slows the machine for a while slows all of them. */
@@ -108,6 +110,7 @@ function tableOf(rows: readonly string[][], rounds: number): Table {
       "CPU µs/request",
       "nbdkit's",
       "qemu-nbd's",
+      "fio's part of a CPU with ours",
     ],
     rows,
   };
