@@ -1,5 +1,6 @@
 /** What the clients do to a server, and what they say about it. */
 import { runOk } from "../../test/interop/support/run.ts";
+import type { StorageLoad } from "../storage/loads.ts";
 
 export interface LoadResult {
   readonly commandsPerSecond: number;
@@ -12,6 +13,8 @@ export interface Load {
   readonly length: number;
   /** The figure that the project wants to reach, as a multiple of the peer's. */
   readonly goal?: number;
+  /** The same for fio, which needs no target: what the disk itself gives. */
+  readonly ofDisk?: Pick<StorageLoad, "depth" | "random" | "write">;
   run(url: string): Promise<LoadResult>;
 }
 
@@ -25,18 +28,21 @@ export const LOADS: readonly Load[] = [
     name: "iscsi-perf, 4 KiB random reads, depth 32",
     length: 4096,
     goal: 2.5,
+    ofDisk: { write: false, random: true, depth: 32 },
     run: (url) => perf(url, 8, ["-m", "32", "-r"]),
   },
   {
     name: "iscsi-perf, 4 KiB random reads, depth 1",
     length: 4096,
     goal: 1,
+    ofDisk: { write: false, random: true, depth: 1 },
     run: (url) => perf(url, 8, ["-m", "1", "-r"]),
   },
   {
     name: "iscsi-perf, 1 MiB reads, depth 32",
     length: 1024 * 1024,
     goal: 1.5,
+    ofDisk: { write: false, random: false, depth: 32 },
     run: (url) => perf(url, 2048, ["-m", "32"]),
   },
   {
@@ -63,6 +69,7 @@ export const LOADS: readonly Load[] = [
     name: "qemu-img bench, 4 KiB scattered writes, depth 32",
     length: 4096,
     goal: 2,
+    ofDisk: { write: true, random: true, depth: 32 },
     run: (url) => qemu(url, 60_000, ["-w", "-d", "32", "-s", "4096", "-S", SCATTERED_STEP]),
   },
   {

@@ -5,6 +5,7 @@ import { Images, MIB } from "../../test/interop/support/images.ts";
 import { requireTools, settled } from "../support/prepare.ts";
 import type { Options, Table } from "../support/section.ts";
 import { short, type Summary, summarize, withSpread } from "../support/statistics.ts";
+import { measureFio } from "../storage/loads.ts";
 import { type Load, LOADS } from "./loads.ts";
 import { type BenchServer, cpuSeconds, startOurs, startTgtd } from "./servers.ts";
 
@@ -12,6 +13,7 @@ const FILE_LENGTH = 256 * MIB;
 const TMPFS_MAGIC = 0x0102_1994;
 
 const TOOLS = {
+  fio: "fio",
   "iscsi-perf": "libiscsi-bin",
   "qemu-img": "qemu-utils, qemu-block-extra",
   stdbuf: "coreutils",
@@ -26,6 +28,8 @@ interface Pair {
   readonly options: readonly string[];
   /** tgtd's `--bstype`. */
   readonly backingStore: string;
+  /** The disk is measured, too: nobody who reads past the page cache is faster than it. */
+  readonly pastPageCache: boolean;
 }
 
 const PAIRS: readonly Pair[] = [
@@ -34,12 +38,14 @@ const PAIRS: readonly Pair[] = [
     file: "in the page cache",
     options: [],
     backingStore: "rdwr",
+    pastPageCache: false,
   },
   {
     title: "iSCSI: fileio_tgt -o and tgtd --bstype aio",
     file: "read and written with O_DIRECT by both",
     options: ["-o"],
     backingStore: "aio",
+    pastPageCache: true,
   },
 ];
 
@@ -63,7 +69,9 @@ async function tableOfPair(pair: Pair, path: string, rounds: number): Promise<Ta
     servers.push(await startOurs(path, pair.options));
     servers.push(await startTgtd(path, pair.backingStore));
     const rows: string[][] = [];
-    for (const load of LOADS) rows.push(await compare(load, servers, rounds));
+    for (const load of LOADS) {
+      rows.push(await compare(load, servers, rounds, pair.pastPageCache ? path : undefined));
+    }
     return tableOf(pair, rows, servers[0]!.name, rounds);
   } finally {
     for (const server of servers) await server.stop();
@@ -80,15 +88,28 @@ async function warmFile(images: Images): Promise<string> {
   return path;
 }
 
-async function compare(load: Load, servers: readonly BenchServer[], rounds: number) {
+/** @param disk the file, where the disk is to be measured */
+async function compare(
+  load: Load,
+  servers: readonly BenchServer[],
+  rounds: number,
+  disk: string | undefined,
+): Promise<string[]> {
   const results = servers.map((): Round[] => []);
+  const ofDisk: number[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const [index, server] of servers.entries()) {
       results[index]!.push(await measure(load, server));
     }
+    if (disk !== undefined && load.ofDisk !== undefined) {
+      ofDisk.push(await measureFio({ ...load, ...load.ofDisk, engine: "direct" }, disk));
+    }
   }
   const [ours = [], peer = []] = results;
   const row = rowOf(load, summaryOf(ours), summaryOf(peer), ratioOf(ours, peer));
+  if (disk !== undefined) {
+    row.push(ofDisk.length === 0 ? "" : rateOf(load, summarize(ofDisk)));
+  }
   process.stderr.write(`${row.join("  ")}\n`);
   return row;
 }
@@ -122,8 +143,8 @@ function ratioOf(ours: readonly Round[], peer: readonly Round[]): Summary {
 function rowOf(load: Load, ours: Side, peer: Side, ratio: Summary): string[] {
   return [
     load.name,
-    rateOf(load, ours),
-    rateOf(load, peer),
+    rateOf(load, ours.rate),
+    rateOf(load, peer.rate),
     withSpread(ratio),
     load.goal === undefined ? "" : load.goal.toFixed(1),
     short(ours.cpuUs.median),
@@ -132,7 +153,7 @@ function rowOf(load: Load, ours: Side, peer: Side, ratio: Summary): string[] {
 }
 
 /** Large commands are told in bytes: for those the memory is the limit. */
-function rateOf({ length }: Load, { rate }: Side): string {
+function rateOf({ length }: Load, rate: Summary): string {
   if (length < MIB) return withSpread(rate);
   const scale = (value: number) => (value * length) / 1e6;
   const { median, min, max } = rate;
@@ -140,7 +161,7 @@ function rateOf({ length }: Load, { rate }: Side): string {
 }
 
 function tableOf(
-  { title, file }: Pair,
+  { title, file, pastPageCache }: Pair,
   rows: readonly string[][],
   name: string,
   rounds: number,
@@ -159,6 +180,7 @@ function tableOf(
       "goal",
       "CPU µs/command",
       "tgtd's",
+      ...(pastPageCache ? ["fio, on the file itself"] : []),
     ],
     rows,
   };
