@@ -1,4 +1,5 @@
 import { UsageError } from "../../protocol/errors.ts";
+import { checkRanges, type Range } from "../limit-ranges.ts";
 
 /** What one iSCSI target server lets its initiators use. Each limit has its own answer. */
 export interface IscsiLimits {
@@ -82,8 +83,8 @@ export const ISCSI_LIMITS: IscsiLimits = {
 
 const LENGTH_24_MAX = 0xff_ffff;
 
-/** Where a limit is also the value of a key, the key's range (RFC 7143). The others: 1 and up. */
-const RANGES: { readonly [Name in keyof IscsiLimits]?: readonly [min: number, max: number] } = {
+/** Where a limit is also the value of a key, the key's range (RFC 7143). */
+const RANGES: { readonly [Name in keyof IscsiLimits]?: Range } = {
   dataSegmentLengthMax: [512, LENGTH_24_MAX],
   firstBurstLengthMax: [512, LENGTH_24_MAX],
   maxBurstLengthMax: [512, LENGTH_24_MAX],
@@ -98,14 +99,7 @@ const RANGES: { readonly [Name in keyof IscsiLimits]?: readonly [min: number, ma
 
 /** @throws UsageError ISCSI_LIMITS */
 export function checkLimits(limits: IscsiLimits): void {
-  for (const [name, value] of Object.entries(limits) as [keyof IscsiLimits, number][]) {
-    const [min, max] = RANGES[name] ?? [1, 2 ** 31 - 1];
-    if (Number.isInteger(value) && value >= min && value <= max) continue;
-    throw new UsageError(
-      "ISCSI_LIMITS",
-      `limits.${name} is ${value}: it must be a whole number from ${min} to ${max}`,
-    );
-  }
+  checkRanges(limits, RANGES, "ISCSI_LIMITS");
   const { firstBurstLengthMax, maxBurstLengthMax } = limits;
   if (firstBurstLengthMax > maxBurstLengthMax) {
     throw new UsageError(

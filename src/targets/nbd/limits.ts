@@ -1,3 +1,5 @@
+import { checkRanges } from "../limit-ranges.ts";
+
 /** What one NBD server lets its clients use. Each limit has its own answer. */
 export interface NbdLimits {
   /** Connections that are open at once; one more is closed at once. */
@@ -46,3 +48,12 @@ export const NBD_LIMITS: NbdLimits = {
   drainTimeMsMax: 2_000,
   awakeTimeUsMax: 200,
 };
+
+/** @throws UsageError NBD_LIMITS */
+export function checkLimits(limits: NbdLimits): void {
+  checkRanges(
+    limits,
+    { retryCountMax: [0, 2 ** 31 - 1], awakeTimeUsMax: [0, 10_000] },
+    "NBD_LIMITS",
+  );
+}

@@ -5,7 +5,7 @@ import type { TargetDriver } from "../../core/target-driver.ts";
 import { UsageError } from "../../protocol/errors.ts";
 import { NbdCode } from "./codes.ts";
 import { closeConnectionOf, Connection } from "./connection.ts";
-import { NBD_LIMITS, type NbdLimits } from "./limits.ts";
+import { checkLimits, NBD_LIMITS, type NbdLimits } from "./limits.ts";
 import { Listener, type NbdAddress } from "./listener.ts";
 import type { CommandOwner } from "./scsi/client.ts";
 import { checkTls, type TlsSettings } from "./tls.ts";
@@ -57,12 +57,13 @@ export class NbdServer {
   #closing = false;
   #whenEmpty: (() => void) | undefined;
 
-  /** @throws UsageError NBD_TLS, TARGET_NAME_TAKEN */
+  /** @throws UsageError NBD_LIMITS, NBD_TLS, TARGET_NAME_TAKEN */
   constructor(core: Core, options: NbdServerOptions = {}) {
     const { limits, tls, targetName = "nbd" } = options;
     if (tls !== undefined) checkTls(tls);
     this.core = core;
     this.limits = { ...NBD_LIMITS, ...limits };
+    checkLimits(this.limits);
     this.#attention = new Attention(this.limits.awakeTimeUsMax);
     this.tls = tls;
     this.target = core.addTarget({ name: targetName, driver });
