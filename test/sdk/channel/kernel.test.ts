@@ -254,6 +254,8 @@ describe("what is asked of the kernel", () => {
     expect(() => device.preallocateBuffers(1, 4096)).toThrow(
       expect.objectContaining({ code: "MEMORY_REUSE" }),
     );
+    // Nothing is wrong with none of them.
+    expect(() => device.preallocateBuffers(0, 4096)).not.toThrow();
   });
 });
 
