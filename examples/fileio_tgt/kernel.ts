@@ -52,7 +52,13 @@ export class KernelTarget {
   /** Registers everything. Returns a line a device, and how it becomes a LUN. */
   async start(): Promise<string[]> {
     const { devices, flushSeconds, resizeSeconds } = this.#options;
-    for (const settings of devices) this.#served.push(await this.#register(settings));
+    const { preallocateCount, preallocateBytes } = this.#kernel;
+    for (const settings of devices) {
+      const served = await this.#register(settings);
+      // Before anything else can fail: `stop` closes it then.
+      this.#served.push(served);
+      served.device.preallocateBuffers(preallocateCount, preallocateBytes);
+    }
     this.#every(flushSeconds, () => this.#flush());
     this.#every(resizeSeconds, () => this.refreshCapacity());
     const lines: string[] = [];
@@ -73,19 +79,14 @@ export class KernelTarget {
     return [`${name}  ${path}  LUN ${lun.lun} of ${lun.target}`];
   }
 
-  async #register(device: DeviceSettings): Promise<Served> {
+  #register(device: DeviceSettings): Promise<Served> {
     const { name, path, sizeBytes } = device;
     if (sizeBytes !== undefined) makeFile(path, sizeBytes);
     const { vdiskId } = this.#options;
     const identifiedName = vdiskId === 0 ? name : `${vdiskId}:${name}`;
     const { threads, blocking } = this.#kernel;
     const settings: KernelDiskSettings = { device, identifiedName, isOneOfSeveral: threads > 1 };
-    const served = await (threads > 1 || blocking
-      ? this.#registerThreads(settings)
-      : this.#registerHere(settings));
-    const { preallocateCount, preallocateBytes } = this.#kernel;
-    served.device.preallocateBuffers(preallocateCount, preallocateBytes);
-    return served;
+    return threads > 1 || blocking ? this.#registerThreads(settings) : this.#registerHere(settings);
   }
 
   async #registerHere(settings: KernelDiskSettings): Promise<Served> {

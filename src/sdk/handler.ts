@@ -64,6 +64,10 @@ export interface ParseCommand {
   readonly cdb: Uint8Array;
   cdbLength: number;
   lba: number;
+  /**
+   * Bytes on the medium. This and the lengths below count blocks where the device has no
+   * `blockSize` and `opFlags` have `SCST_TRANSFER_LEN_TYPE_FIXED`.
+   */
   dataLength: number;
   bufferLength: number;
   outBufferLength: number;

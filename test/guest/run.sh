@@ -8,32 +8,21 @@
 set -uo pipefail
 
 cd "$(dirname "$0")/../.." || exit 2
-TARGET=/sys/kernel/scst_tgt/targets/scst_local/scst_local_tgt
 WORK=$(mktemp -d /dev/shm/scst-user-guest.XXXXXX)
 LOG=$WORK/log
 PID=
 FAILED=()
 PASSED=0
-
-skip() { echo "SKIPPED, nothing was proved: $*" >&2; exit 2; }
+. test/guest/scst.sh
 
 needs() {
   local tool
-  for tool in node fio sg_inq sg_vpd sg_readcap sg_modes sg_persist sg_reset mkfs.ext4 e2fsck mtx mt; do
+  for tool in node fio sg_inq sg_vpd sg_readcap sg_modes sg_persist sg_reset sg_compare_and_write \
+    mkfs.ext4 e2fsck mtx mt; do
     command -v "$tool" >/dev/null || skip "$tool is not installed"
   done
   [[ $(id -u) = 0 ]] || skip "not root"
   [[ -f dist/examples/fileio_tgt/main.js ]] || skip "not built: npm run build"
-}
-
-load_modules() {
-  local module
-  for module in scst scst_user scst_local; do
-    [[ -d /sys/module/$module ]] && continue
-    [[ -f $1/$module.ko ]] || skip "there is no $1/$module.ko"
-    insmod "$1/$module.ko" || skip "$module.ko could not be loaded"
-  done
-  mkdir -p /var/lib/scst/pr
 }
 
 # Serves disks with the arguments.
@@ -53,38 +42,6 @@ start() {
   run_until_ready "dist/examples/$name/main.js" "$@"
 }
 
-# Runs a program with arguments; waits until it is ready.
-run_until_ready() {
-  # Not by `program`: SIGTERM would end a shell of its own, and not the program.
-  node "$@" >"$LOG" 2>&1 &
-  PID=$!
-  for _ in $(seq 600); do
-    grep -q '^ready$' "$LOG" && return 0
-    kill -0 "$PID" 2>/dev/null || break
-    sleep 0.1
-  done
-  cat "$LOG"
-  return 1
-}
-
-scan_hosts() {
-  local scan
-  for scan in /sys/class/scsi_host/host*/scan; do echo "- - -" >"$scan"; done
-}
-
-find_disks() {
-  scan_hosts
-  for _ in $(seq 300); do
-    DISKS=()
-    local block
-    for block in /sys/bus/scsi/devices/*/block/sd*; do [[ -e $block ]] && DISKS+=("/dev/${block##*/}"); done
-    [[ ${#DISKS[@]} -gt 0 ]] && break
-    sleep 0.1
-  done
-  DISK=${DISKS[0]:-}
-  [[ -b $DISK ]] || { echo "no disk has come"; return 1; }
-}
-
 # A tape drive, and the changer: their types are 1 and 8 (SPC-5, "PERIPHERAL DEVICE TYPE").
 find_library() {
   scan_hosts
@@ -93,23 +50,9 @@ find_library() {
     for device in $(of_type 8); do CHANGER=/dev/$(basename "$device"/scsi_generic/sg*); done
     for device in $(of_type 1); do TAPE=/dev/$(basename "$device"/scsi_tape/nst[0-9]); done
     [[ -c ${CHANGER:-} && -c ${TAPE:-} ]] && return 0
-    sleep 0.1
+    pause 0.1
   done
   return 1
-}
-
-of_type() {
-  local type
-  for type in /sys/bus/scsi/devices/*/type; do
-    [[ -e $type && $(<"$type") = "$1" ]] && dirname "$type"
-  done
-}
-
-forget_disks() {
-  local block device
-  for block in /sys/block/sd*; do [[ -e $block/device/delete ]] && echo 1 >"$block/device/delete"; done
-  for device in $(of_type 1) $(of_type 8); do echo 1 >"$device/delete"; done
-  return 0
 }
 
 # Ends the program with SIGTERM: it must give 0 and leave no device behind.
@@ -119,15 +62,6 @@ stop() {
   local status=$?
   [[ $status = 0 ]] || { echo "SIGTERM: exit status $status"; cat "$LOG"; return 1; }
   no_devices
-}
-
-no_devices() {
-  for _ in $(seq 100); do
-    [[ -z $(ls /sys/kernel/scst_tgt/devices) ]] && return 0
-    sleep 0.1
-  done
-  echo "devices are left: $(ls /sys/kernel/scst_tgt/devices)"
-  return 1
 }
 
 file() { truncate -s "${2:-64M}" "$WORK/$1"; echo "$WORK/$1"; }
@@ -184,6 +118,14 @@ case_two_devices() {
   verify && DISK=${DISKS[1]} && verify && stop
 }
 
+# What SCST splits by the lengths of the parse into a read and a write.
+compare_and_write() {
+  dd if="$DISK" bs=512 count=1 iflag=direct of="$WORK/compare" status=none &&
+    head -c 512 /dev/urandom >"$WORK/write" && cat "$WORK/compare" "$WORK/write" >"$WORK/both" &&
+    sg_compare_and_write --in="$WORK/both" --lba=0 --num=1 --xferlen=1024 "$DISK" &&
+    dd if="$DISK" bs=512 count=1 iflag=direct status=none | cmp - "$WORK/write"
+}
+
 # Every value of each, and the pairs that go different ways.
 case_options() {
   local way
@@ -192,8 +134,8 @@ case_options() {
     echo "        $way"
     # shellcheck disable=SC2086
     set -- $way
-    serve --export scst_local -p "$1" -m "$2" -f "$3" disk1 "$(file a 16M)" && verify 16k && stop ||
-      { echo "with -p $1 -m $2 -f $3"; return 1; }
+    serve --export scst_local -p "$1" -m "$2" -f "$3" disk1 "$(file a 16M)" && verify 16k &&
+      compare_and_write && stop || { echo "with -p $1 -m $2 -f $3"; return 1; }
   done
 }
 
@@ -213,7 +155,7 @@ case_capacity() {
     sg_turs "$DISK" >/dev/null 2>&1
     echo 1 >"/sys/block/${DISK##*/}/device/rescan"
     [[ $(blockdev --getsize64 "$DISK") = 100663296 ]] && { stop; return; }
-    sleep 0.1
+    pause 0.1
   done
   echo "still $(blockdev --getsize64 "$DISK") bytes"
   return 1
@@ -240,13 +182,17 @@ case_tape() {
 }
 
 case_again() {
-  node test/guest/register-again.mjs && no_devices
+  node test/guest/register-again.mjs && no_devices || return 1
+  # scst_local looks for LUNs whenever they change: some were gone before it had their capacity.
+  # Another look waits until it is done with that.
+  scan_hosts
+  forget_disks
 }
 
 case_kill() {
   serve --export scst_local disk1 "$(file a)" || return 1
   load
-  sleep 1
+  pause 1
   kill -9 "$PID"
   wait "$LOAD" "$PID" 2>/dev/null
   forget_disks
@@ -264,7 +210,7 @@ load() {
 case_stop_under_load() {
   serve --export scst_local "$@" disk1 "$(file a)" || return 1
   load
-  sleep 1
+  pause 1
   kill -TERM "$PID" && wait "$PID" || { echo "SIGTERM: exit status $?"; cat "$LOG"; return 1; }
   wait "$LOAD"
   forget_disks
@@ -277,7 +223,7 @@ case_stop_blocking_under_load() { case_stop_under_load --blocking -e 4; }
 ends() {
   for _ in $(seq 600); do
     kill -0 "$PID" 2>/dev/null || return 0
-    sleep 0.1
+    pause 0.1
   done
   return 1
 }
@@ -341,6 +287,19 @@ case_snapshots() {
   stop
 }
 
+# A case that stands still tells where, and ends: what its program has left undone fails.
+watch() {
+  {
+    sleep "${CASE_SECONDS_MAX:-900}" >/dev/null 2>&1
+    echo "$1 stands still"
+    tail -n +1 "$LOG" /sys/kernel/scst_tgt/devices/*/commands /sys/block/sd*/inflight
+    head -n 4 /proc/"$(<"$WORK/pid")"/task/*/{comm,stack}
+    dmesg | tail -n 20
+    kill -9 "$(<"$WORK/pid")"
+  } 2>/dev/null &
+  WATCH=$!
+}
+
 ALL=(commands filesystem verify threads blocking two_devices options old_options capacity
   flush_under_load again kill stop_under_load stop_threads_under_load stop_blocking_under_load ends
   encrypting snapshots tape)
@@ -353,6 +312,7 @@ shift
 dmesg -C
 for name in "$@"; do
   rm -f "$WORK"/[ab]*
+  watch "$name"
   if "case_$name"; then
     echo "ok      $name"
     PASSED=$((PASSED + 1))
@@ -363,6 +323,7 @@ for name in "$@"; do
     forget_disks
     no_devices
   fi
+  kill "$WATCH" 2>/dev/null
 done
 dmesg | grep -E "Oops|BUG:|WARNING:|soft lockup" && FAILED+=("the kernel's log")
 echo "$PASSED passed, ${#FAILED[@]} failed ${FAILED[*]}"

@@ -2,6 +2,7 @@
 import { ERRNO } from "../../src/protocol/errno.ts";
 import {
   SCST_USER_EXEC,
+  SCST_USER_PARSE,
   SCST_USER_REPLY_AND_GET_MULTI,
   ScstUserGetCmd,
   ScstUserGetMulti,
@@ -115,8 +116,10 @@ export class FakeScstUser implements DeviceFile {
     const reply = ScstUserReplyCmd.view(this.bytesAt(address, ScstUserReplyCmd.size).slice());
     const errno = this.refused.get(reply.cmdH) ?? 0;
     if (errno !== 0) return errno;
-    const { senseLen, psenseBuffer } = reply.execReply;
-    const hasSense = reply.subcode === SCST_USER_EXEC && senseLen > 0;
+    const { subcode, parseReply, execReply } = reply;
+    const isRefusal = subcode === SCST_USER_PARSE && parseReply.status !== 0;
+    const { senseLen, psenseBuffer } = isRefusal ? parseReply : execReply;
+    const hasSense = (isRefusal || subcode === SCST_USER_EXEC) && senseLen > 0;
     const sense = hasSense ? this.bytesAt(psenseBuffer, senseLen).slice() : new Uint8Array(0);
     this.taken.push({ reply, sense });
     this.onTaken({ reply, sense });

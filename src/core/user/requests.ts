@@ -4,6 +4,7 @@ import {
   SCST_DATA_UNKNOWN,
   SCST_DATA_WRITE,
   SCST_MAX_CDB_SIZE,
+  SCST_TRANSFER_LEN_TYPE_FIXED,
   SCST_USER_ALLOC_MEM,
   SCST_USER_ATTACH_SESS,
   SCST_USER_DETACH_SESS,
@@ -125,9 +126,10 @@ function writeParse(view: GetCmdView, command: Command): void {
   writeCdb(view, PARSE_CDB, command);
   parseCmd.cdbLen = command.cdbLength;
   parseCmd.lba = command.lba;
-  parseCmd.dataLen = command.dataLength;
-  parseCmd.bufflen = command.bufferLength;
-  parseCmd.outBufflen = command.outBufferLength;
+  const unit = parseUnit(command);
+  parseCmd.dataLen = command.dataLength / unit;
+  parseCmd.bufflen = command.bufferLength / unit;
+  parseCmd.outBufflen = command.outBufferLength / unit;
   parseCmd.timeout = command.timeoutSeconds;
   parseCmd.opFlags = command.opFlags;
   parseCmd.queueType = command.taskAttribute;
@@ -138,6 +140,12 @@ function writeParse(view: GetCmdView, command: Command): void {
   parseCmd.expectedTransferLen = expected ? command.expectedLength : 0;
   parseCmd.expectedOutTransferLen = expected ? command.expectedOutLength : 0;
   parseCmd.sn = 0;
+}
+
+/** SCST tells what stands in the CDB, which may be a count of blocks: its own parse multiplies. */
+function parseUnit({ opFlags, nexus }: Command): number {
+  const { blockSize } = nexus!.device;
+  return (opFlags & SCST_TRANSFER_LEN_TYPE_FIXED) !== 0 && blockSize > 0 ? blockSize : 1;
 }
 
 function writeAllocMem(view: GetCmdView, command: Command, backend: UserBackend): void {

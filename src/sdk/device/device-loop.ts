@@ -35,6 +35,12 @@ import { Sessions } from "./sessions.ts";
 /** What the loop tells of events that nobody waits for. */
 export type Report = (code: string, message: string, cause?: unknown) => void;
 
+/**
+ * Calls to the core in one turn of the event loop. An initiator on another processor can have the
+ * next commands ready for ever, and timers, signals, sockets and other devices want their turns.
+ */
+const EXCHANGES_PER_TURN_MAX = 64;
+
 /** Counts of what a device has done, ever growing. */
 export interface DeviceStatistics {
   readonly commands: number;
@@ -85,7 +91,7 @@ export class DeviceLoop implements CommandHost {
     this.#events = new DeviceEvents(handler, this.#sessions, this, report);
   }
 
-  /** Gets and replies until there is nothing more to do now. */
+  /** Gets and replies until there is nothing more to do now, or others want their turn. */
   readonly pump = (): void => {
     if (this.#pumping || this.#closed) this.#again = true;
     else this.#talk(this.#drain);
@@ -125,11 +131,14 @@ export class DeviceLoop implements CommandHost {
   }
 
   readonly #drain = (): void => {
-    let count: number;
-    do {
+    for (let exchanges = 0; exchanges < EXCHANGES_PER_TURN_MAX; exchanges++) {
       this.#again = false;
-      count = this.#exchange(this.pumpsOnlyReply ? 0 : GETS_MAX);
-    } while (count > 0 || this.#mailbox.replyCount > 0 || this.#again);
+      const count = this.#exchange(this.pumpsOnlyReply ? 0 : GETS_MAX);
+      if (count === 0 && this.#mailbox.replyCount === 0 && !this.#again) return;
+    }
+    // Those who got the last commands need not wait for the next turn.
+    if (this.#mailbox.replyCount > 0) this.#exchange(0);
+    setImmediate(this.pump);
   };
 
   #exchange(getsMax: number): number {

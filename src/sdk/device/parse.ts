@@ -1,8 +1,15 @@
 import { UsageError } from "../../protocol/errors.ts";
-import { SCST_DATA_UNKNOWN, SCST_INFO_VALID } from "../../protocol/scst/index.ts";
+import { SENSE } from "../../protocol/scsi/index.ts";
+import {
+  SCST_DATA_NONE,
+  SCST_DATA_UNKNOWN,
+  SCST_INFO_VALID,
+  SCST_TRANSFER_LEN_TYPE_FIXED,
+  SCST_UNKNOWN_LENGTH,
+} from "../../protocol/scst/index.ts";
 import { outcomeOfError } from "../error-to-outcome.ts";
 import type { DeviceHandler, DeviceSession, ParseCommand } from "../handler.ts";
-import { good, isOutcome, type Outcome } from "../outcome.ts";
+import { checkCondition, good, isOutcome, type Outcome } from "../outcome.ts";
 import type { Report } from "./device-loop.ts";
 import type { GetCmdView, ReplyView } from "./mailbox.ts";
 import type { Sessions } from "./sessions.ts";
@@ -10,6 +17,9 @@ import type { Sessions } from "./sessions.ts";
 type ParseView = GetCmdView["parseCmd"];
 
 const COMPARE_AND_WRITE = 0x89;
+
+/** `bufflen` is an int in SCST's structs. */
+const BUFFER_LENGTH_MAX = 0x7fff_ffff;
 
 type Lengths = Pick<
   ParseCommand,
@@ -32,13 +42,18 @@ export class GuessedCommand implements ParseCommand {
   readonly session: DeviceSession;
   readonly #proposed: Lengths | undefined;
 
-  constructor(view: ParseView, session: DeviceSession) {
+  /** @param blockSize 0 where the device has none: lengths in blocks stay counts of them */
+  constructor(view: ParseView, session: DeviceSession, blockSize: number) {
     this.cdb = view.cdb.slice();
     this.cdbLength = view.cdbLen;
     this.lba = view.lba;
-    this.dataLength = view.dataLen;
-    this.bufferLength = view.bufflen;
-    this.outBufferLength = view.outBufflen;
+    // The core has read the CDB, no more: it is the standard parse, which was not called, that
+    // would have made bytes of blocks.
+    const inBlocks = (view.opFlags & SCST_TRANSFER_LEN_TYPE_FIXED) !== 0 && blockSize > 0;
+    const unit = inBlocks ? blockSize : 1;
+    this.dataLength = view.dataLen * unit;
+    this.bufferLength = view.bufflen * unit;
+    this.outBufferLength = view.outBufflen * unit;
     this.dataDirection = view.dataDirection;
     this.taskAttribute = view.queueType;
     this.opFlags = view.opFlags;
@@ -53,14 +68,14 @@ export class GuessedCommand implements ParseCommand {
           };
     this.session = session;
     if (this.cdb[0] === COMPARE_AND_WRITE && view.dataDirection !== SCST_DATA_UNKNOWN) {
-      const { dataDirection, dataLen: dataLength, bufflen: bufferLength } = view;
-      this.#proposed = {
-        dataDirection,
-        dataLength,
-        bufferLength,
-        outBufferLength: view.outBufflen,
-      };
+      const { dataDirection, dataLength, bufferLength, outBufferLength } = this;
+      this.#proposed = { dataDirection, dataLength, bufferLength, outBufferLength };
     }
+  }
+
+  /** SCST's own parse refuses such a command, too. */
+  get isTooLong(): boolean {
+    return Math.max(this.bufferLength, this.outBufferLength) > BUFFER_LENGTH_MAX;
   }
 
   /**
@@ -71,8 +86,22 @@ export class GuessedCommand implements ParseCommand {
     if (this.#proposed !== undefined) Object.assign(this, this.#proposed);
   }
 
+  /**
+   * SPC-5, "Allocation length": zero is not an error, there is just no data. The core does not
+   * take a direction without a length.
+   */
+  #settleDirection(): void {
+    if (this.bufferLength > 0) return;
+    if ((this.opFlags & SCST_UNKNOWN_LENGTH) !== 0 && this.expected !== undefined) {
+      this.bufferLength = this.expected.length;
+      this.dataLength = this.expected.length;
+    }
+    if (this.bufferLength === 0) this.dataDirection = SCST_DATA_NONE;
+  }
+
   writeTo(reply: ReplyView["parseReply"]): void {
     this.#keepLengths();
+    this.#settleDirection();
     reply.status = 0;
     reply.queueType = this.taskAttribute;
     reply.dataDirection = this.dataDirection;
@@ -93,7 +122,12 @@ export function parseCommand(
   done: (outcome: Outcome, command: GuessedCommand) => void,
   report: Report,
 ): void {
-  const command = new GuessedCommand(view, sessions.get(view.sessHLow, view.sessHHigh));
+  const session = sessions.get(view.sessHLow, view.sessHHigh);
+  const command = new GuessedCommand(view, session, handler.blockSize);
+  if (command.isTooLong) {
+    done(checkCondition(SENSE.LBA_OUT_OF_RANGE), command);
+    return;
+  }
   if (handler.parse === undefined) {
     guess(command);
     done(good, command);

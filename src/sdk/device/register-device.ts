@@ -205,7 +205,7 @@ export class OpenDevice implements RegisteredDevice {
 
   preallocateBuffers(count: number, lengthBytes: number): void {
     const what = `${this.name}: keeping ${count} buffers of ${lengthBytes} bytes ready`;
-    if (this.handler.options?.memoryReuse === "none") {
+    if (count > 0 && this.handler.options?.memoryReuse === "none") {
       throw new UsageError("MEMORY_REUSE", `${what}: it has memoryReuse "none"`);
     }
     for (let i = 0; i < count; i++) check(preallocateBuffer(this.#channel, lengthBytes), what);

@@ -9,7 +9,6 @@ import {
   SCST_USER_DEVICE_CAPACITY_CHANGED,
   SCST_USER_FLUSH_CACHE,
   SCST_USER_ON_FREE_CMD,
-  SCST_USER_PARSE,
   SCST_USER_PREALLOC_BUFFER,
   SCST_USER_REGISTER_DEVICE,
   SCST_USER_REPLY_AND_GET_MULTI,
@@ -28,7 +27,6 @@ import {
   message,
   read,
   registered,
-  SESSION,
   statuses,
 } from "../../support/kernel-device.ts";
 
@@ -219,35 +217,6 @@ describe("the handler", () => {
     expect(handles(fake)).toEqual([2, 2, 3]);
     expect(fake.taken[2]!.reply.execReply.pbuf).toBe(pbuf);
   });
-
-  test("the lengths of a COMPARE AND WRITE stay those that the kernel proposed", async () => {
-    const { fake } = await registered({
-      options: { parse: "call" },
-      parse: (command) => {
-        command.bufferLength = 512;
-        command.dataLength = 512;
-        return good;
-      },
-    });
-    const parse = (cmdH: number, opcode: number) =>
-      message(cmdH, SCST_USER_PARSE, ({ parseCmd }) => {
-        parseCmd.sessH = SESSION;
-        parseCmd.cdb[0] = opcode;
-        parseCmd.cdbLen = 16;
-        parseCmd.dataDirection = 1;
-        parseCmd.bufflen = 1024;
-        parseCmd.dataLen = 1024;
-      });
-    fake.post(parse(2, 0x89), parse(3, 0x8a));
-    const lengths = fake.taken.map(({ reply: { parseReply } }) => [
-      parseReply.bufflen,
-      parseReply.dataLen,
-    ]);
-    expect(lengths).toEqual([
-      [1024, 1024],
-      [512, 512],
-    ]);
-  });
 });
 
 describe("what is asked of the kernel", () => {
@@ -285,6 +254,8 @@ describe("what is asked of the kernel", () => {
     expect(() => device.preallocateBuffers(1, 4096)).toThrow(
       expect.objectContaining({ code: "MEMORY_REUSE" }),
     );
+    // Nothing is wrong with none of them.
+    expect(() => device.preallocateBuffers(0, 4096)).not.toThrow();
   });
 });
 
