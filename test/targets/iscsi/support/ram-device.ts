@@ -8,6 +8,9 @@ import { SENSE } from "../../../../src/protocol/scsi/index.ts";
 
 const BLOCK_SIZE = 512;
 
+/** Longer buffers are not used again: whoever fuzzes asks for many, and all of them would stay. */
+const KEPT_LENGTH_MAX = 1_048_576;
+
 /**
  * A disk in memory, straight under the core: target driver tests need no handler. Its tests
  * choose what is put off: buffers (`holdBuffers`) and execution (`holdExecution`).
@@ -141,7 +144,7 @@ export class RamDevice extends Device {
   free(command: Command): boolean {
     if (command.buffer !== undefined) {
       this.bufferCount--;
-      this.#free.push(command.buffer);
+      if (command.buffer.bytes.length <= KEPT_LENGTH_MAX) this.#free.push(command.buffer);
     }
     return true;
   }
