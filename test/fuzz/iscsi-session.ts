@@ -21,7 +21,7 @@ const DATA_DIGEST = 0x02;
 const TWO_CONNECTIONS = 0x04;
 const LEVEL_SHIFT = 4;
 
-/** Each further byte: what happens, in its low bits. From 0 on: a PDU on one of both connections. */
+/** Each further byte: what happens, in its low bits. Those that are not here: a PDU. */
 const Step = { sendRaw: 4, buffers: 5, execution: 6, time: 7 } as const;
 const STEP_MASK = 7;
 const ARGUMENT_SHIFT = 3;

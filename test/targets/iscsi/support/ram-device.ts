@@ -71,8 +71,11 @@ export class RamDevice extends Device {
   /** Gives the buffers that were put off. */
   giveBuffers(): void {
     for (const command of this.waitingForBuffers.splice(0)) {
+      const { core } = command.session;
+      core.enter();
       this.#give(command);
       spaceReady(command);
+      core.leave();
     }
   }
 
@@ -89,7 +92,7 @@ export class RamDevice extends Device {
   execute(): void {
     for (const command of this.waitingForExecution.splice(0)) {
       this.#execute(command);
-      executed(command);
+      command.executed();
     }
   }
 
