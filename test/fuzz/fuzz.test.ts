@@ -17,7 +17,7 @@ function changed(seed: Uint8Array, round: number): Uint8Array {
   return bytes;
 }
 
-describe.each(Object.entries(TARGETS))("%s", (_name, { fuzz, seeds }) => {
+describe.each([...TARGETS])("%s", (_name, { fuzz, seeds }) => {
   test("the seeds, none of them twice", async () => {
     const texts = seeds().map((seed) => Buffer.from(seed).toString("hex"));
     expect(new Set(texts).size).toBe(texts.length);

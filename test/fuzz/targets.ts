@@ -12,9 +12,11 @@ export interface FuzzTarget {
 }
 
 /** By the name of their file. */
-export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
-  "iscsi-login": iscsiLogin,
-  "iscsi-session": iscsiSession,
-  "nbd-handshake": nbdHandshake,
-  "nbd-transmission": nbdTransmission,
-};
+export const TARGETS: ReadonlyMap<string, FuzzTarget> = new Map(
+  Object.entries({
+    "iscsi-login": iscsiLogin,
+    "iscsi-session": iscsiSession,
+    "nbd-handshake": nbdHandshake,
+    "nbd-transmission": nbdTransmission,
+  }),
+);
