@@ -199,7 +199,13 @@ export class Command implements ParsedCommand, Linked<Command> {
 
   /** For the device: the command was executed, `status` and the like are set. */
   executed(): void {
-    executed(this);
+    const { core } = this.session;
+    core.enter();
+    try {
+      executed(this);
+    } finally {
+      core.leave();
+    }
   }
 
   /** For who had it wait: nothing that it waited for is in its way any more. */

@@ -236,7 +236,8 @@ export class Handshake {
     try {
       const answered = HANDLERS[option](this, data);
       if (answered === undefined) return;
-      this.#move("answering");
+      // Before its first wait the handler may have ended the connection.
+      if (this.#state === "options") this.#move("answering");
       answered.then(
         () => this.#answered(),
         (cause: unknown) => this.#faulty(cause),

@@ -146,6 +146,16 @@ describe("NBD_OPT_EXPORT_NAME", () => {
     await settled();
     expect(client.transport.ended).toBe(true);
   });
+
+  test("with extended headers is the client's fault, not ours", async () => {
+    const server = new TestNbdServer();
+    const client = greeted(server);
+    await client.ask(Opt.extendedHeaders);
+    client.send(client.option(Opt.exportName, text("disk")));
+    await settled();
+    expect(client.transport.ended).toBe(true);
+    expect(server.codes).toEqual(["NBD_ACCEPTED", "NBD_HANDSHAKE", "NBD_CLOSED"]);
+  });
 });
 
 test("requests behind NBD_OPT_GO in one chunk wait for the export", async () => {

@@ -43,6 +43,17 @@ describe.each(MODES)("with %s replies", (mode) => {
     }
   });
 
+  test("what a device answers later leaves as one message", async () => {
+    const { client, disk } = await rig(mode);
+    const data = pattern(512);
+    disk.medium.set(data, 4096);
+    disk.holdExecution = true;
+    client.send(client.request({ type: Cmd.read, offset: 4096, length: 512 }));
+    disk.execute();
+    const head = mode === "simple" ? [] : [0, 0, 0, 0, 0, 0, 4096 >> 8, 0];
+    expect(client.replies().map((answer) => [...answer.data])).toEqual([[...head, ...data]]);
+  });
+
   test("larger than one command may be", async () => {
     const { client, disk } = await rig(mode);
     const data = pattern(6 * 1024 * 1024);

@@ -8,6 +8,9 @@ import { SENSE } from "../../../../src/protocol/scsi/index.ts";
 
 const BLOCK_SIZE = 512;
 
+/** Longer buffers are not used again: whoever fuzzes asks for many, and all of them would stay. */
+const KEPT_LENGTH_MAX = 1_048_576;
+
 /**
  * A disk in memory, straight under the core: target driver tests need no handler. Its tests
  * choose what is put off: buffers (`holdBuffers`) and execution (`holdExecution`).
@@ -68,8 +71,11 @@ export class RamDevice extends Device {
   /** Gives the buffers that were put off. */
   giveBuffers(): void {
     for (const command of this.waitingForBuffers.splice(0)) {
+      const { core } = command.session;
+      core.enter();
       this.#give(command);
       spaceReady(command);
+      core.leave();
     }
   }
 
@@ -86,7 +92,7 @@ export class RamDevice extends Device {
   execute(): void {
     for (const command of this.waitingForExecution.splice(0)) {
       this.#execute(command);
-      executed(command);
+      command.executed();
     }
   }
 
@@ -141,7 +147,7 @@ export class RamDevice extends Device {
   free(command: Command): boolean {
     if (command.buffer !== undefined) {
       this.bufferCount--;
-      this.#free.push(command.buffer);
+      if (command.buffer.bytes.length <= KEPT_LENGTH_MAX) this.#free.push(command.buffer);
     }
     return true;
   }
