@@ -1,5 +1,5 @@
 import { UsageError } from "../../../protocol/errors.ts";
-import { DEVICE_TYPE, findCommand, parsedCommand, SENSE } from "../../../protocol/scsi/index.ts";
+import { DEVICE_TYPE, findCommand, parsedCommand } from "../../../protocol/scsi/index.ts";
 import { SCST_DATA_NONE, SCST_UNKNOWN_LENGTH } from "../../../protocol/scst/index.ts";
 import type {
   DeviceHandler,
@@ -20,6 +20,7 @@ import { thread, unthread } from "./load.ts";
 import { TAPE_PERSONALITIES, type Personality } from "./personality.ts";
 import { type SupportedCommand, TapeUnit } from "./tape-unit.ts";
 import { isFixed, lengthByte, transferCount, TRANSFER_BYTES_MAX } from "./transfer.ts";
+import { deferredError } from "./write.ts";
 
 export interface TapeOptions {
   /** The drive's name: where the serial number comes from unless it is given. */
@@ -150,7 +151,7 @@ export class TapeDrive implements DeviceHandler, CartridgeSlot {
     const attention = unit.attentions.take(command.session);
     if (attention !== undefined) return checkCondition(attention);
     if (unit.threaded && unit.notReady() === undefined && unit.log.writeError !== undefined) {
-      return deferred(unit);
+      return deferredError(unit);
     }
     return row.run(unit, command);
   }
@@ -211,20 +212,6 @@ const TRANSFERS: ReadonlySet<number> = new Set([0x08, 0x0a, 0x0f, 0x13, 0x81, 0x
 
 /** SCST_LUN_RESET, SCST_TARGET_RESET and SCST_NEXUS_LOSS of all. */
 const RESETS: ReadonlySet<number> = new Set([4, 5]);
-
-/** What was answered with GOOD and then could not be written is gone: its initiator is told. */
-async function deferred(unit: TapeUnit): Promise<Outcome> {
-  unit.statistics.failedToWrite();
-  await unit.log.dropUnwritten();
-  unit.moveTo(unit.partition, Math.min(unit.object, unit.log.count));
-  return DEFERRED;
-}
-
-const DEFERRED = checkCondition(SENSE.WRITE_ERROR, {
-  deferred: true,
-  filemark: false,
-  eom: false,
-});
 
 function personalityOf(personality: string | Personality): Personality {
   if (typeof personality !== "string") return personality;

@@ -107,10 +107,24 @@ function store(
     const done = log.append(object);
     return done === undefined
       ? noted()
-      : done.then(noted, (error: unknown) => failed(unit, error, residue));
+      : done.then(noted, (error: unknown) => appendFailed(unit, error, residue));
   } catch (error) {
-    return failed(unit, error, residue);
+    return appendFailed(unit, error, residue);
   }
+}
+
+/** In buffered mode a write meets what became of those before it. */
+function appendFailed(unit: TapeUnit, error: unknown, residue: number): Promise<Outcome> {
+  const isEarlier = unit.mode.bufferedMode !== 0 && unit.log.writeError !== undefined;
+  return isEarlier ? deferredError(unit) : failed(unit, error, residue);
+}
+
+/** What was answered with GOOD and then could not be written is gone: its initiator is told. */
+export async function deferredError(unit: TapeUnit): Promise<Outcome> {
+  unit.statistics.failedToWrite();
+  await unit.log.dropUnwritten();
+  unit.moveTo(unit.partition, Math.min(unit.object, unit.log.count));
+  return DEFERRED;
 }
 
 /** The tape ends behind the last object that is in the file whole. */
@@ -200,9 +214,9 @@ function appendFilemark(unit: TapeUnit, residue: number): MaybePromise<Outcome |
     const done = log.appendFilemark();
     return done === undefined
       ? noted()
-      : done.then(noted, (error: unknown) => failed(unit, error, residue));
+      : done.then(noted, (error: unknown) => appendFailed(unit, error, residue));
   } catch (error) {
-    return failed(unit, error, residue);
+    return appendFailed(unit, error, residue);
   }
 }
 
@@ -211,3 +225,8 @@ const EARLY_WARNING = checkCondition(SENSE.END_OF_PARTITION_MEDIUM_DETECTED, atE
 const PROGRAMMABLE_EARLY_WARNING = checkCondition(SENSE.PROGRAMMABLE_EARLY_WARNING_DETECTED, atEnd);
 const OVERWRITE = checkCondition(SENSE.WORM_MEDIUM_OVERWRITE_ATTEMPTED);
 const INCOMPLETE = checkCondition(SENSE.INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT);
+const DEFERRED = checkCondition(SENSE.WRITE_ERROR, {
+  deferred: true,
+  filemark: false,
+  eom: false,
+});

@@ -79,7 +79,7 @@ export class PartitionLog implements CartridgePartition {
     this.#index = new IndexFile(index, FileHeader.size);
     this.#fileCheck = fileCheck;
     this.#lastCheck = fileCheck;
-    this.#writer = new WriteBehind(file, FileHeader.size);
+    this.#writer = new WriteBehind(file);
     this.#window = new ReadWindow(file);
   }
 
