@@ -20,7 +20,7 @@ import { thread, unthread } from "./load.ts";
 import { TAPE_PERSONALITIES, type Personality } from "./personality.ts";
 import { type SupportedCommand, TapeUnit } from "./tape-unit.ts";
 import { isFixed, lengthByte, transferCount, TRANSFER_BYTES_MAX } from "./transfer.ts";
-import { deferredError } from "./write.ts";
+import { deferredError, write } from "./write.ts";
 
 export interface TapeOptions {
   /** The drive's name: where the serial number comes from unless it is given. */
@@ -148,9 +148,16 @@ export class TapeDrive implements DeviceHandler, CartridgeSlot {
 
   #run(row: SupportedCommand, command: ScsiCommand): MaybePromise<Outcome> {
     const unit = this.#unit;
+    // Writes alone go on while blocks before them are still on their way to the tape.
+    if (row.run === write || unit.ahead.idle) return this.#carryOut(row, command);
+    return unit.ahead.drain().then(() => this.#carryOut(row, command));
+  }
+
+  #carryOut(row: SupportedCommand, command: ScsiCommand): MaybePromise<Outcome> {
+    const unit = this.#unit;
     const attention = unit.attentions.take(command.session);
     if (attention !== undefined) return checkCondition(attention);
-    if (unit.threaded && unit.notReady() === undefined && unit.log.writeError !== undefined) {
+    if (unit.threaded && unit.notReady() === undefined && unit.writeError !== undefined) {
       return deferredError(unit);
     }
     return row.run(unit, command);
