@@ -69,6 +69,8 @@ export class PartitionLog implements CartridgePartition {
   #epoch = 0;
   /** Where the object after the one read last is. */
   #next = { object: 0, offset: FileHeader.size };
+  /** What was read before anybody asked. */
+  #prepared: StoredObject | undefined;
   /** Bytes behind the end have been cut off. */
   #tidy = false;
   #dirty = false;
@@ -128,6 +130,7 @@ export class PartitionLog implements CartridgePartition {
 
   /** Appends at the end of data. */
   append(object: StoredObject): MaybePromise<void> {
+    this.#prepared = undefined;
     if (object.bytes.length > STORED_BYTES_MAX) {
       throw new UsageError("BLOCK_LENGTH", `${object.bytes.length} bytes are too long a block`);
     }
@@ -173,11 +176,37 @@ export class PartitionLog implements CartridgePartition {
    * `CARTRIDGE_DATA` where its bytes are damaged, SystemError where they can't be read.
    */
   read(object: number): MaybePromise<StoredObject> {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    if (prepared !== undefined && this.#next.object === object + 1) return prepared;
     if (this.#writer.dirty) return this.#writer.drain().then(() => this.read(object));
     if (this.#next.object !== object) {
       return this.#offsetOf(object).then((offset) => this.#readAt(object, offset));
     }
     return this.#readAt(object, this.#next.offset);
+  }
+
+  /**
+   * Reads and checks the object that is likely to be wanted next, if that can be done at once:
+   * between two commands, so that the second one need not wait for it.
+   */
+  prepare(): void {
+    const { object, offset } = this.#next;
+    if (this.#prepared !== undefined || this.#writer.dirty || object >= this.#count) return;
+    const start = offset + RecordHeader.size;
+    if (!this.#window.has(offset, RecordHeader.size)) return;
+    try {
+      const { storedLength } = this.#check(this.#now(offset, RecordHeader.size), object);
+      if (!this.#window.has(start, storedLength)) return;
+      this.#prepared = this.#whole(start, this.#now(start, storedLength));
+    } catch {
+      // Whoever wants it is told.
+    }
+  }
+
+  /** What the window has. */
+  #now(offset: number, length: number): Uint8Array {
+    return this.#window.get(offset, length) as Uint8Array;
   }
 
   #readAt(object: number, offset: number): MaybePromise<StoredObject> {
@@ -241,6 +270,7 @@ export class PartitionLog implements CartridgePartition {
 
   /** Makes `object` the end of data: it and all behind it are gone. */
   async truncate(object: number): Promise<void> {
+    this.#prepared = undefined;
     if (object >= this.#count) return;
     await this.#writer.drain();
     if (object === 0) {
@@ -279,6 +309,7 @@ export class PartitionLog implements CartridgePartition {
    * reached the file whole.
    */
   async dropUnwritten(): Promise<void> {
+    this.#prepared = undefined;
     const { written } = this.#writer;
     await this.#writer.reset(written);
     this.#window.forget();
