@@ -95,8 +95,9 @@ export class LogFile {
     try {
       return (await this.#direct.write(buffer, 0, length, offset)).bytesWritten;
     } catch (error) {
-      // The file system wants another alignment, and has written nothing.
-      if ((error as NodeJS.ErrnoException).errno !== -ERRNO.EINVAL) throw error;
+      // The file system wants another alignment, or none of it, and has written nothing.
+      const { errno } = error as NodeJS.ErrnoException;
+      if (errno !== -ERRNO.EINVAL && errno !== -ERRNO.EOPNOTSUPP) throw error;
       await this.#direct.close();
       this.#direct = null;
       return 0;
