@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 
 import { ProtocolError, UsageError } from "../../../protocol/errors.ts";
 import type { MaybePromise } from "../../handler.ts";
+import { crc32 } from "../../native/crc.ts";
 import type { CartridgePartition } from "./cartridge.ts";
 import { IndexFile, type LogEnd } from "./index-file.ts";
 import {
@@ -139,7 +140,7 @@ export class PartitionLog implements CartridgePartition {
     header.objectNumber = this.#count;
     header.storedLength = bytes.length;
     header.blockLength = object.blockLength;
-    header.dataCheck = zlib.crc32(bytes);
+    header.dataCheck = crc32(bytes);
     header.previousCheck = this.#lastCheck;
     header.epoch = this.#epoch;
     header.check = zlib.crc32(this.#headerChecked);
@@ -316,7 +317,7 @@ export class PartitionLog implements CartridgePartition {
       if (header === undefined || header.previousCheck !== this.#lastCheck) return;
       const { storedLength, dataCheck, kind, check } = header;
       const body = await this.#reader.bytes(offset + RecordHeader.size, storedLength);
-      if (body.length !== storedLength || zlib.crc32(body) !== dataCheck) return;
+      if (body.length !== storedLength || crc32(body) !== dataCheck) return;
       this.#note(offset, kind === RECORD_KIND.FILEMARK, storedLength, check);
     }
   }

@@ -2,6 +2,7 @@ import * as zlib from "node:zlib";
 
 import { ProtocolError } from "../../../protocol/errors.ts";
 import type { MaybePromise } from "../../handler.ts";
+import { crc32 } from "../../native/crc.ts";
 import { FileHeader, RECORD_KIND, RECORD_MAGIC, RecordHeader, STORED_BYTES_MAX } from "./layout.ts";
 import type { LogFile } from "./log-file.ts";
 import type { StoredObject } from "./partition-log.ts";
@@ -70,7 +71,7 @@ export class RecordReader {
 
   #checked(start: number, bytes: Uint8Array): StoredObject {
     const header = this.#seen;
-    if (bytes.length !== header.storedLength || zlib.crc32(bytes) !== header.dataCheck) {
+    if (bytes.length !== header.storedLength || crc32(bytes) !== header.dataCheck) {
       throw damaged(this.#path, header.objectNumber, "its data");
     }
     this.#next = { object: header.objectNumber + 1, offset: start + bytes.length };
