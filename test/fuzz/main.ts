@@ -6,7 +6,7 @@
  *     npm run fuzz -- iscsi-login .fuzz/crash-…     # an input that was found, once more
  *
  * What covers something new stays in .fuzz/TARGET, for the next run. Exit status: 0 nothing found,
- * 77 something; 2 there is no such target. See docs/decisions/0015-fuzzing-by-jazzer.md.
+ * 77 something; 2 there is no such target. See docs/decisions/0018-fuzzing-by-jazzer.md.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -9,6 +9,7 @@ import * as zlib from "node:zlib";
 
 import { SENSE } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise } from "../../handler.ts";
+import { loadBrotli } from "../../native/brotli.ts";
 import { checkCondition, type Outcome } from "../../outcome.ts";
 import { COMPRESSION } from "../../storage/cartridge/layout.ts";
 import type { StoredObject } from "../../storage/cartridge/partition-log.ts";
@@ -32,28 +33,61 @@ export interface Encoding {
   readonly encryption: EncryptionParameters | undefined;
 }
 
-/** A block as it is stored: compressed, if that makes it shorter, then encrypted. */
-export function encodeBlock(block: Uint8Array, encoding: Encoding): MaybePromise<StoredObject> {
+/** Whether {@link encodeBlock} leaves the event loop for a block. */
+export function takesLong(block: Uint8Array, encoding: Encoding): boolean {
+  return encoding.compress && block.length > COMPRESS_NOW_BYTES_MAX;
+}
+
+/**
+ * A block as it is stored: compressed, if that makes it shorter, then encrypted.
+ *
+ * @param target room for what is compressed, at least as long as the block; new if absent
+ */
+export function encodeBlock(
+  block: Uint8Array,
+  encoding: Encoding,
+  target?: Uint8Array,
+): MaybePromise<StoredObject> {
   if (!encoding.compress || block.length < COMPRESSIBLE_BYTES_MIN) {
     return finish(block, block.length, COMPRESSION.NONE, encoding);
   }
-  if (block.length <= COMPRESS_NOW_BYTES_MAX) {
-    return shorter(block, zlib.brotliCompressSync(block, QUALITY), encoding);
+  if (takesLong(block, encoding)) {
+    return compress(block, target).then((compressed) => shorter(block, compressed, encoding));
   }
-  return compress(block).then((compressed) => shorter(block, compressed, encoding));
+  return shorter(block, zlib.brotliCompressSync(block, QUALITY), encoding);
 }
 
-function compress(block: Uint8Array): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    zlib.brotliCompress(block, QUALITY, (error, result) => {
-      if (error === null) resolve(result);
-      else reject(error);
+/** On the thread pool; undefined where it can't be done, or does not make it shorter. */
+async function compress(
+  block: Uint8Array,
+  target: Uint8Array = new Uint8Array(block.length),
+): Promise<Uint8Array | undefined> {
+  const native = loadBrotli();
+  if (native === undefined) return await compressByZlib(block);
+  try {
+    const length = await native.compress(block, target.subarray(0, block.length - 1));
+    return length === 0 ? undefined : target.subarray(0, length);
+  } catch {
+    // koffi refuses a call too many (256 of the whole process).
+    return undefined;
+  }
+}
+
+export function compressByZlib(block: Uint8Array): Promise<Uint8Array | undefined> {
+  return new Promise((resolve) => {
+    // One chunk: each is a turn of the event loop.
+    zlib.brotliCompress(block, { ...QUALITY, chunkSize: block.length }, (error, result) => {
+      resolve(error === null ? result : undefined);
     });
   });
 }
 
-function shorter(block: Uint8Array, compressed: Uint8Array, encoding: Encoding): StoredObject {
-  return compressed.length < block.length
+function shorter(
+  block: Uint8Array,
+  compressed: Uint8Array | undefined,
+  encoding: Encoding,
+): StoredObject {
+  return compressed !== undefined && compressed.length < block.length
     ? finish(compressed, block.length, COMPRESSION.BROTLI, encoding)
     : finish(block, block.length, COMPRESSION.NONE, encoding);
 }
@@ -108,18 +142,26 @@ function digestOf(key: Uint8Array): Uint8Array {
     .subarray(0, DIGEST_BYTES);
 }
 
-/** The block of a stored object, or the sense that says why there is none. */
+/** Gives room for a block of so many bytes. */
+export type Room = (length: number) => Uint8Array;
+
+/**
+ * The block of a stored object, or the sense that says why there is none.
+ *
+ * @param room for what is decompressed; new if absent
+ */
 export function decodeBlock(
   stored: StoredObject,
   encryption: EncryptionParameters | undefined,
+  room: Room = (length) => new Uint8Array(length),
 ): MaybePromise<Uint8Array | Outcome> {
   const mode = encryption?.decryptionMode ?? DECRYPTION_MODE.DISABLE;
   if (!stored.encrypted) {
-    return mode === DECRYPTION_MODE.DECRYPT ? UNENCRYPTED : decompress(stored, stored.bytes);
+    return mode === DECRYPTION_MODE.DECRYPT ? UNENCRYPTED : decompress(stored, stored.bytes, room);
   }
   if (encryption === undefined || mode < DECRYPTION_MODE.DECRYPT) return UNABLE_TO_DECRYPT;
   const opened = open(stored, encryption.key);
-  return opened instanceof Uint8Array ? decompress(stored, opened) : opened;
+  return opened instanceof Uint8Array ? decompress(stored, opened, room) : opened;
 }
 
 function open({ bytes, prefixLength }: StoredObject, key: Uint8Array): Uint8Array | Outcome {
@@ -163,26 +205,42 @@ export function isKeyOf(bytes: Uint8Array, prefixLength: number, key: Uint8Array
 function decompress(
   { compression, blockLength }: StoredObject,
   bytes: Uint8Array,
+  room: Room,
 ): MaybePromise<Uint8Array | Outcome> {
   if (compression === COMPRESSION.NONE) return bytes;
   if (compression !== COMPRESSION.BROTLI) return UNKNOWN_FORMAT;
   const whole = (block: Uint8Array) => (block.length === blockLength ? block : DAMAGED);
-  const options = { maxOutputLength: Math.max(1, blockLength) };
   if (blockLength <= COMPRESS_NOW_BYTES_MAX) {
     try {
-      return whole(zlib.brotliDecompressSync(bytes, options));
+      return whole(zlib.brotliDecompressSync(bytes, { maxOutputLength: Math.max(1, blockLength) }));
     } catch {
       return DAMAGED;
     }
   }
+  const byZlib = async () => whole((await decompressByZlib(bytes, blockLength)) ?? NOTHING);
+  const native = loadBrotli();
+  if (native === undefined) return byZlib();
+  const block = room(blockLength);
+  // koffi refuses a call too many (256 of the whole process).
+  return native
+    .decompress(bytes, block)
+    .then((length) => (length === blockLength ? block : DAMAGED), byZlib);
+}
+
+/** At most `length` bytes; undefined where the data are damaged. */
+export function decompressByZlib(
+  bytes: Uint8Array,
+  length: number,
+): Promise<Uint8Array | undefined> {
   return new Promise((resolve) => {
-    // The window moves on while the thread pool works.
-    zlib.brotliDecompress(Buffer.from(bytes), options, (error, block) => {
-      resolve(error === null ? whole(block) : DAMAGED);
+    const options = { maxOutputLength: length, chunkSize: length };
+    zlib.brotliDecompress(bytes, options, (error, block) => {
+      resolve(error === null ? block : undefined);
     });
   });
 }
 
+const NOTHING = new Uint8Array(0);
 const UNENCRYPTED = checkCondition(SENSE.UNENCRYPTED_DATA_ENCOUNTERED_WHILE_DECRYPTING);
 const UNABLE_TO_DECRYPT = checkCondition(SENSE.UNABLE_TO_DECRYPT_DATA);
 const INCORRECT_KEY = checkCondition(SENSE.INCORRECT_DATA_ENCRYPTION_KEY);

@@ -65,7 +65,7 @@ function decoded(unit: TapeUnit, stored: StoredObject): MaybePromise<Next> {
     unit.statistics.read(block.length, mediumBytes);
     return protectedBlock(unit.mode, block);
   };
-  const block = decodeBlock(stored, unit.encryption.parameters);
+  const block = decodeBlock(stored, unit.encryption.parameters, unit.room);
   return block instanceof Promise ? block.then(take) : take(block);
 }
 

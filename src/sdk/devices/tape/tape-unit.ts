@@ -8,6 +8,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { EncryptionState } from "./encryption-state.ts";
 import { type Density, densitiesOf, type Personality, useOf } from "./personality.ts";
 import { Statistics } from "./statistics.ts";
+import { WriteAhead } from "./write-ahead.ts";
 
 /** Carries out one command of the drive. */
 export type Run = (unit: TapeUnit, command: ScsiCommand) => MaybePromise<Outcome>;
@@ -105,12 +106,13 @@ export class TapeUnit {
   overwriteAllowedAt: { readonly partition: number; readonly object: number } | undefined;
   /** The programmable early warning has been told in this zone. */
   earlyWarningTold = false;
-  /** A write in the background failed, and nobody has been told yet. */
-  deferred: unknown;
   /** The medium has been written to since it was loaded. */
   changed = false;
   /** The cleaning cartridge that is loaded did its work. */
   cleaned = false;
+  /** What was answered before it was compressed. */
+  readonly ahead = new WriteAhead();
+  #room = new Uint8Array(0);
 
   constructor(settings: TapeUnitSettings) {
     this.personality = settings.personality;
@@ -192,8 +194,29 @@ export class TapeUnit {
     this.earlyWarningTold = false;
   }
 
+  /** Room for one block, the same each time. */
+  readonly room = (length: number): Uint8Array => {
+    if (this.#room.length < length) this.#room = new Uint8Array(length);
+    return this.#room.subarray(0, length);
+  };
+
+  /** Why something failed to be written after it was answered, and nobody has been told yet. */
+  get writeError(): unknown {
+    return this.ahead.error ?? this.log.writeError;
+  }
+
+  /**
+   * Whether a block has certainly room before any warning, whatever is still to be written and
+   * however little compression saves.
+   */
+  hasRoomFor(storedBytesMax: number): boolean {
+    const warnings = this.earlyWarningAt(this.partition) - this.mode.pews * 1e6;
+    return this.log.usedBytes + this.ahead.bytesMax + storedBytesMax < warnings;
+  }
+
   /** Everything buffered goes to the medium. */
   async flush(): Promise<void> {
+    await this.ahead.finish();
     if (this.threaded && this.cartridge !== undefined) {
       for (const log of this.cartridge.partitions) await log.flush(true);
     }

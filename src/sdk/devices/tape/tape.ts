@@ -1,5 +1,5 @@
 import { UsageError } from "../../../protocol/errors.ts";
-import { DEVICE_TYPE, findCommand, parsedCommand, SENSE } from "../../../protocol/scsi/index.ts";
+import { DEVICE_TYPE, findCommand, parsedCommand } from "../../../protocol/scsi/index.ts";
 import { SCST_DATA_NONE, SCST_UNKNOWN_LENGTH } from "../../../protocol/scst/index.ts";
 import type {
   DeviceHandler,
@@ -18,8 +18,10 @@ import { SerialQueue } from "../serial-queue.ts";
 import { findSupported, SUPPORTED_COMMANDS } from "./command-table.ts";
 import { thread, unthread } from "./load.ts";
 import { TAPE_PERSONALITIES, type Personality } from "./personality.ts";
+import { read } from "./read.ts";
 import { type SupportedCommand, TapeUnit } from "./tape-unit.ts";
 import { isFixed, lengthByte, transferCount, TRANSFER_BYTES_MAX } from "./transfer.ts";
+import { deferredError, write } from "./write.ts";
 
 export interface TapeOptions {
   /** The drive's name: where the serial number comes from unless it is given. */
@@ -142,15 +144,29 @@ export class TapeDrive implements DeviceHandler, CartridgeSlot {
     const wrong = row.rule.check(command.cdb);
     if (wrong >= 0) return invalidFieldInCdb(wrong >> 3, wrong & 7);
     if (row.always) return row.run(this.#unit, command);
+    if (row.run === read) setImmediate(this.#lookAhead);
     return this.#queue.run(() => this.#run(row, command));
   }
 
+  /** The answer is on its way: the next block is made ready meanwhile. */
+  readonly #lookAhead = (): void => {
+    const unit = this.#unit;
+    if (this.#queue.idle && unit.threaded && unit.notReady() === undefined) unit.log.prepare?.();
+  };
+
   #run(row: SupportedCommand, command: ScsiCommand): MaybePromise<Outcome> {
+    const unit = this.#unit;
+    // Writes alone go on while blocks before them are still on their way to the tape.
+    if (row.run === write || unit.ahead.idle) return this.#carryOut(row, command);
+    return unit.ahead.drain().then(() => this.#carryOut(row, command));
+  }
+
+  #carryOut(row: SupportedCommand, command: ScsiCommand): MaybePromise<Outcome> {
     const unit = this.#unit;
     const attention = unit.attentions.take(command.session);
     if (attention !== undefined) return checkCondition(attention);
-    if (unit.threaded && unit.notReady() === undefined && unit.log.writeError !== undefined) {
-      return deferred(unit);
+    if (unit.threaded && unit.notReady() === undefined && unit.writeError !== undefined) {
+      return deferredError(unit);
     }
     return row.run(unit, command);
   }
@@ -211,20 +227,6 @@ const TRANSFERS: ReadonlySet<number> = new Set([0x08, 0x0a, 0x0f, 0x13, 0x81, 0x
 
 /** SCST_LUN_RESET, SCST_TARGET_RESET and SCST_NEXUS_LOSS of all. */
 const RESETS: ReadonlySet<number> = new Set([4, 5]);
-
-/** What was answered with GOOD and then could not be written is gone: its initiator is told. */
-async function deferred(unit: TapeUnit): Promise<Outcome> {
-  unit.statistics.failedToWrite();
-  await unit.log.dropUnwritten();
-  unit.moveTo(unit.partition, Math.min(unit.object, unit.log.count));
-  return DEFERRED;
-}
-
-const DEFERRED = checkCondition(SENSE.WRITE_ERROR, {
-  deferred: true,
-  filemark: false,
-  eom: false,
-});
 
 function personalityOf(personality: string | Personality): Personality {
   if (typeof personality !== "string") return personality;

@@ -5,11 +5,12 @@ import { RecordHeader } from "../../storage/cartridge/layout.ts";
 import type { StoredObject } from "../../storage/cartridge/partition-log.ts";
 import { inChunks } from "../disk/chunks.ts";
 import { invalidFieldInCdb, writeFailed } from "../disk/refusals.ts";
-import { encodeBlock } from "./block-codec.ts";
+import { encodeBlock, type Encoding, takesLong } from "./block-codec.ts";
 import { unprotectedBlock } from "./block-protection.ts";
 import { noteFirstWrite } from "./medium-memory.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 import { type Transfer, transferOf } from "./transfer.ts";
+import { WriteAhead } from "./write-ahead.ts";
 
 /** WRITE(6) and WRITE(16). */
 export function write(unit: TapeUnit, command: ScsiCommand): MaybePromise<Outcome> {
@@ -84,10 +85,45 @@ function writeBlock(
   const block = unprotectedBlock(unit.mode, fromHost);
   if (!(block instanceof Uint8Array)) return block;
   const encryption = unit.encryption.encrypts ? unit.encryption.parameters : undefined;
-  const stored = encodeBlock(block, { compress: unit.mode.compression, encryption });
+  const encoding = { compress: unit.mode.compression, encryption };
+  if (mayGoAhead(unit, block, encoding)) return writeAhead(unit, block, encoding);
+  if (unit.ahead.idle) return writeInTurn(unit, block, encoding, residue);
+  return unit.ahead.drain().then(() => writeInTurn(unit, block, encoding, residue));
+}
+
+function writeInTurn(
+  unit: TapeUnit,
+  block: Uint8Array,
+  encoding: Encoding,
+  residue: number,
+): MaybePromise<Outcome | undefined> {
+  if (unit.ahead.error !== undefined) return deferredError(unit);
+  const stored = encodeBlock(block, encoding);
   return stored instanceof Promise
     ? stored.then((object) => store(unit, object, residue))
     : store(unit, stored, residue);
+}
+
+/** Buffered mode: a block that takes its time is answered first, if it has room in any case. */
+function mayGoAhead(unit: TapeUnit, block: Uint8Array, encoding: Encoding): boolean {
+  if (unit.mode.bufferedMode === 0 || !takesLong(block, encoding)) return false;
+  return unit.hasRoomFor(WriteAhead.bytesMaxOf(block));
+}
+
+function writeAhead(
+  unit: TapeUnit,
+  block: Uint8Array,
+  encoding: Encoding,
+): MaybePromise<Outcome | undefined> {
+  const { statistics } = unit;
+  const taken = () => {
+    unit.object++;
+    return undefined;
+  };
+  const done = unit.ahead.add(unit.log, block, encoding, ({ blockLength, bytes }) => {
+    statistics.wrote(blockLength, RecordHeader.size + bytes.length);
+  });
+  return done === undefined ? taken() : done.then(taken);
 }
 
 function store(
@@ -107,10 +143,26 @@ function store(
     const done = log.append(object);
     return done === undefined
       ? noted()
-      : done.then(noted, (error: unknown) => failed(unit, error, residue));
+      : done.then(noted, (error: unknown) => appendFailed(unit, error, residue));
   } catch (error) {
-    return failed(unit, error, residue);
+    return appendFailed(unit, error, residue);
   }
+}
+
+/** In buffered mode a write meets what became of those before it. */
+function appendFailed(unit: TapeUnit, error: unknown, residue: number): Promise<Outcome> {
+  const isEarlier = unit.mode.bufferedMode !== 0 && unit.log.writeError !== undefined;
+  return isEarlier ? deferredError(unit) : failed(unit, error, residue);
+}
+
+/** What was answered with GOOD and then could not be written is gone: its initiator is told. */
+export async function deferredError(unit: TapeUnit): Promise<Outcome> {
+  await unit.ahead.drain();
+  unit.ahead.reset();
+  unit.statistics.failedToWrite();
+  await unit.log.dropUnwritten();
+  unit.moveTo(unit.partition, Math.min(unit.object, unit.log.count));
+  return DEFERRED;
 }
 
 /** The tape ends behind the last object that is in the file whole. */
@@ -200,9 +252,9 @@ function appendFilemark(unit: TapeUnit, residue: number): MaybePromise<Outcome |
     const done = log.appendFilemark();
     return done === undefined
       ? noted()
-      : done.then(noted, (error: unknown) => failed(unit, error, residue));
+      : done.then(noted, (error: unknown) => appendFailed(unit, error, residue));
   } catch (error) {
-    return failed(unit, error, residue);
+    return appendFailed(unit, error, residue);
   }
 }
 
@@ -211,3 +263,8 @@ const EARLY_WARNING = checkCondition(SENSE.END_OF_PARTITION_MEDIUM_DETECTED, atE
 const PROGRAMMABLE_EARLY_WARNING = checkCondition(SENSE.PROGRAMMABLE_EARLY_WARNING_DETECTED, atEnd);
 const OVERWRITE = checkCondition(SENSE.WORM_MEDIUM_OVERWRITE_ATTEMPTED);
 const INCOMPLETE = checkCondition(SENSE.INVALID_FIELD_IN_COMMAND_INFORMATION_UNIT);
+const DEFERRED = checkCondition(SENSE.WRITE_ERROR, {
+  deferred: true,
+  filemark: false,
+  eom: false,
+});

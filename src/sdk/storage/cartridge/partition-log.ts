@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 
 import { ProtocolError, UsageError } from "../../../protocol/errors.ts";
 import type { MaybePromise } from "../../handler.ts";
+import { crc32 } from "../../native/crc.ts";
 import type { CartridgePartition } from "./cartridge.ts";
 import { IndexFile, type LogEnd } from "./index-file.ts";
 import {
@@ -15,7 +16,7 @@ import {
 } from "./layout.ts";
 import type { LogFile } from "./log-file.ts";
 import { NumberList } from "./number-list.ts";
-import { ReadWindow } from "./read-window.ts";
+import { RecordReader, type RecordView } from "./record-reader.ts";
 import { WriteBehind } from "./write-behind.ts";
 
 /** A logical object as it is stored. */
@@ -31,8 +32,6 @@ export interface StoredObject {
   /** When read: valid until the next call. When written: free to be used again once it is done. */
   readonly bytes: Uint8Array;
 }
-
-type RecordView = ReturnType<typeof RecordHeader.view>;
 
 const NO_BYTES = new Uint8Array(0);
 const FILEMARK: StoredObject = {
@@ -55,20 +54,15 @@ export class PartitionLog implements CartridgePartition {
   readonly #strides = new NumberList();
   readonly #filemarks = new NumberList();
   readonly #writer: WriteBehind;
-  readonly #window: ReadWindow;
+  readonly #reader: RecordReader;
   readonly #header = RecordHeader.view();
   readonly #headerChecked = this.#header.bytes.subarray(0, CHECKED);
-  /** The header looked at last. */
-  readonly #seen = RecordHeader.view();
-  readonly #seenChecked = this.#seen.bytes.subarray(0, CHECKED);
   readonly #fileCheck: number;
   #count = 0;
   #end: number = FileHeader.size;
   #lastOffset = 0;
   #lastCheck: number;
   #epoch = 0;
-  /** Where the object after the one read last is. */
-  #next = { object: 0, offset: FileHeader.size };
   /** Bytes behind the end have been cut off. */
   #tidy = false;
   #dirty = false;
@@ -79,8 +73,8 @@ export class PartitionLog implements CartridgePartition {
     this.#index = new IndexFile(index, FileHeader.size);
     this.#fileCheck = fileCheck;
     this.#lastCheck = fileCheck;
-    this.#writer = new WriteBehind(file, FileHeader.size);
-    this.#window = new ReadWindow(file);
+    this.#writer = new WriteBehind(file);
+    this.#reader = new RecordReader(file);
   }
 
   /**
@@ -146,12 +140,12 @@ export class PartitionLog implements CartridgePartition {
     header.objectNumber = this.#count;
     header.storedLength = bytes.length;
     header.blockLength = object.blockLength;
-    header.dataCheck = zlib.crc32(bytes);
+    header.dataCheck = crc32(bytes);
     header.previousCheck = this.#lastCheck;
     header.epoch = this.#epoch;
     header.check = zlib.crc32(this.#headerChecked);
     this.#dirty = true;
-    this.#window.forgetAhead();
+    this.#reader.forgetAhead();
     const offset = this.#end;
     const done = this.#writer.append(header.bytes, bytes);
     this.#note(offset, object.filemark, bytes.length, header.check);
@@ -173,56 +167,17 @@ export class PartitionLog implements CartridgePartition {
    * `CARTRIDGE_DATA` where its bytes are damaged, SystemError where they can't be read.
    */
   read(object: number): MaybePromise<StoredObject> {
+    const reader = this.#reader;
     if (this.#writer.dirty) return this.#writer.drain().then(() => this.read(object));
-    if (this.#next.object !== object) {
-      return this.#offsetOf(object).then((offset) => this.#readAt(object, offset));
-    }
-    return this.#readAt(object, this.#next.offset);
+    const early = reader.takeEarly(object);
+    if (early !== undefined) return early;
+    if (reader.next.object === object) return reader.read(object, reader.next.offset);
+    return this.#offsetOf(object).then((offset) => reader.read(object, offset));
   }
 
-  #readAt(object: number, offset: number): MaybePromise<StoredObject> {
-    const head = this.#window.get(offset, RecordHeader.size);
-    if (head instanceof Promise) {
-      return head.then((bytes) => this.#readBody(object, offset, bytes));
-    }
-    return this.#readBody(object, offset, head);
-  }
-
-  #readBody(object: number, offset: number, head: Uint8Array): MaybePromise<StoredObject> {
-    const { storedLength } = this.#check(head, object);
-    const start = offset + RecordHeader.size;
-    const body = this.#window.get(start, storedLength);
-    if (body instanceof Promise) return body.then((bytes) => this.#whole(start, bytes));
-    return this.#whole(start, body);
-  }
-
-  #whole(start: number, bytes: Uint8Array): StoredObject {
-    const header = this.#seen;
-    if (bytes.length !== header.storedLength || zlib.crc32(bytes) !== header.dataCheck) {
-      throw damaged(this.#file.path, header.objectNumber, "its data");
-    }
-    this.#next = { object: header.objectNumber + 1, offset: start + bytes.length };
-    return {
-      filemark: header.kind === RECORD_KIND.FILEMARK,
-      compression: header.compression,
-      encrypted: header.encrypted,
-      prefixLength: header.prefixLength,
-      blockLength: header.blockLength,
-      bytes,
-    };
-  }
-
-  /** Takes a copy of a header, so that the window may move on. */
-  #check(head: Uint8Array, object: number): RecordView {
-    const header = this.#seen;
-    if (head.length < RecordHeader.size) throw damaged(this.#file.path, object, "its header");
-    header.bytes.set(head);
-    const whole = zlib.crc32(this.#seenChecked) === header.check;
-    const right = header.magic === RECORD_MAGIC && header.objectNumber === object;
-    if (!whole || !right || header.storedLength > STORED_BYTES_MAX) {
-      throw damaged(this.#file.path, object, "its header");
-    }
-    return header;
+  /** Reads what is likely to be wanted next, if that can be done at once. */
+  prepare(): void {
+    if (!this.#writer.dirty) this.#reader.prepare(this.#count);
   }
 
   /** From the last object that the index has, header by header. */
@@ -230,11 +185,10 @@ export class PartitionLog implements CartridgePartition {
     if (object === this.#count) return this.#end;
     let at = Math.floor(object / STRIDE) * STRIDE;
     let offset = this.#strides.at(at / STRIDE);
-    const { object: next, offset: nextOffset } = this.#next;
+    const { object: next, offset: nextOffset } = this.#reader.next;
     if (next > at && next <= object) [at, offset] = [next, nextOffset];
     for (; at < object; at++) {
-      const head = await this.#window.get(offset, RecordHeader.size, false);
-      offset += RecordHeader.size + this.#check(head, at).storedLength;
+      offset += RecordHeader.size + (await this.#reader.head(at, offset)).storedLength;
     }
     return offset;
   }
@@ -259,7 +213,6 @@ export class PartitionLog implements CartridgePartition {
     this.#lastCheck = check;
     this.#strides.cut(Math.ceil(object / STRIDE));
     this.#filemarks.cut(this.#filemarks.countBelow(object));
-    this.#next = { object: 0, offset: FileHeader.size };
     this.#tidy = false;
     await this.#cutTail();
   }
@@ -268,7 +221,7 @@ export class PartitionLog implements CartridgePartition {
   async #cutTail(): Promise<void> {
     await this.#writer.reset(this.#end);
     await this.#file.truncate(this.#end);
-    this.#window.forget();
+    this.#reader.forget();
     this.#epoch = randomInt(1, 2 ** 32 - 1);
     this.#tidy = true;
     this.#dirty = true;
@@ -281,7 +234,7 @@ export class PartitionLog implements CartridgePartition {
   async dropUnwritten(): Promise<void> {
     const { written } = this.#writer;
     await this.#writer.reset(written);
-    this.#window.forget();
+    this.#reader.forget();
     // The last object that the index has before the loss; from there header by header.
     const stride = Math.max(0, this.#strides.countBelow(written) - 1);
     let object = stride * STRIDE;
@@ -301,8 +254,7 @@ export class PartitionLog implements CartridgePartition {
 
   async #headerOf(object: number, at?: number) {
     const offset = at ?? (await this.#offsetOf(object));
-    const head = await this.#window.get(offset, RecordHeader.size, false);
-    const { storedLength, check } = this.#check(head, object);
+    const { storedLength, check } = await this.#reader.head(object, offset);
     return { offset, storedLength, check };
   }
 
@@ -344,16 +296,15 @@ export class PartitionLog implements CartridgePartition {
   async #agrees(saved: LogEnd): Promise<boolean> {
     if ((await this.#file.size()) < saved.endOffset || saved.objectCount === 0) return false;
     if (this.#strides.count !== Math.ceil(saved.objectCount / STRIDE)) return false;
-    const head = await this.#window.get(saved.lastOffset, RecordHeader.size, false);
-    return this.#isNext(head, saved.objectCount - 1) && this.#seen.check === saved.lastCheck;
+    const head = await this.#reader.bytes(saved.lastOffset, RecordHeader.size, false);
+    return this.#headerIf(head, saved.objectCount - 1)?.check === saved.lastCheck;
   }
 
-  #isNext(head: Uint8Array, object: number): boolean {
+  #headerIf(head: Uint8Array, object: number): RecordView | undefined {
     try {
-      this.#check(head, object);
-      return true;
+      return this.#reader.check(head, object);
     } catch (error) {
-      if (error instanceof ProtocolError) return false;
+      if (error instanceof ProtocolError) return undefined;
       throw error;
     }
   }
@@ -361,12 +312,12 @@ export class PartitionLog implements CartridgePartition {
   async #scan(): Promise<void> {
     for (;;) {
       const offset = this.#end;
-      const head = await this.#window.get(offset, RecordHeader.size);
-      if (!this.#isNext(head, this.#count)) return;
-      const { storedLength, previousCheck, dataCheck, kind, check } = this.#seen;
-      if (previousCheck !== this.#lastCheck) return;
-      const body = await this.#window.get(offset + RecordHeader.size, storedLength);
-      if (body.length !== storedLength || zlib.crc32(body) !== dataCheck) return;
+      const head = await this.#reader.bytes(offset, RecordHeader.size);
+      const header = this.#headerIf(head, this.#count);
+      if (header === undefined || header.previousCheck !== this.#lastCheck) return;
+      const { storedLength, dataCheck, kind, check } = header;
+      const body = await this.#reader.bytes(offset + RecordHeader.size, storedLength);
+      if (body.length !== storedLength || crc32(body) !== dataCheck) return;
       this.#note(offset, kind === RECORD_KIND.FILEMARK, storedLength, check);
     }
   }
@@ -379,8 +330,4 @@ export class PartitionLog implements CartridgePartition {
       await Promise.all([this.#file.close(), this.#index.close()]);
     }
   }
-}
-
-function damaged(path: string, object: number, what: string): ProtocolError {
-  return new ProtocolError("CARTRIDGE_DATA", `object ${object} of ${path}: ${what} is damaged`);
 }

@@ -87,7 +87,11 @@ function space(code: 0 | 1 | 2, n: number, wide: boolean): Step {
   return async (model, real) => [model[SPACES[code]](n), await real.do(cdb)];
 }
 
-const length = fc.integer({ min: 1, max: 3000 });
+/** The longer ones are compressed after they were answered. */
+const length = fc.oneof(
+  { weight: 5, arbitrary: fc.integer({ min: 1, max: 3000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 8193, max: 12_000 }) },
+);
 const count = fc.integer({ min: -6, max: 6 });
 /** One more than there are. */
 const partition = fc.integer({ min: 0, max: PARTITIONS });

@@ -91,6 +91,64 @@ describe("a cartridge in a folder", () => {
     }
   });
 
+  test("gives the same with the next object made ready before it is wanted", async () => {
+    const folder = await newFolder();
+    const cartridge = await openCartridge(folder);
+    const log = first(cartridge);
+    const lengthAt = (number: number) => [100, 300_000, 20, 700_000][number % 4] as number;
+    const step = fc.oneof(
+      { weight: 8, arbitrary: fc.constant({ kind: "next" as const, to: 0 }) },
+      { weight: 2, arbitrary: fc.nat(1000).map((to) => ({ kind: "seek" as const, to })) },
+      { weight: 2, arbitrary: fc.constant({ kind: "append" as const, to: 0 }) },
+      { weight: 1, arbitrary: fc.nat(1000).map((to) => ({ kind: "truncate" as const, to })) },
+    );
+    const follow = async (steps: readonly { kind: string; to: number }[]) => {
+      await log.truncate(0);
+      const numbers: number[] = [];
+      let number = 0;
+      const add = async () => {
+        numbers.push(number);
+        await append(log, block(number, lengthAt(number)));
+        number++;
+      };
+      for (let i = 0; i < 10; i++) await add();
+      let at = 0;
+      for (const { kind, to } of steps) {
+        log.prepare?.();
+        const place = Math.floor((to * numbers.length) / 1001);
+        if (kind === "append") await add();
+        if (kind === "truncate") await log.truncate(place);
+        if (kind === "truncate") numbers.length = place;
+        if (kind === "seek") at = place;
+        if (at >= numbers.length) at = 0;
+        if (numbers.length === 0) continue;
+        const { bytes } = await log.read(at);
+        const wanted = numbers[at++] as number;
+        expect(Buffer.compare(bytes, block(wanted, lengthAt(wanted)))).toBe(0);
+      }
+    };
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), follow), { numRuns: 15 });
+    await cartridge.close();
+  });
+
+  test("does not tell of damage before the object is wanted", async () => {
+    const folder = await newFolder();
+    const writing = await openCartridge(folder);
+    for (let i = 0; i < 3; i++) await append(first(writing), block(i, 1000));
+    await writing.close();
+    const path = join(folder, "0-0.log");
+    const bytes = fs.readFileSync(path);
+    bytes.fill(0xee, 64 + 1048 + 500, 64 + 1048 + 600);
+    fs.writeFileSync(path, bytes);
+    const cartridge = await openCartridge(folder);
+    const log = first(cartridge);
+    expect(Buffer.from((await log.read(0)).bytes)).toEqual(block(0, 1000));
+    log.prepare?.();
+    await expect(async () => await log.read(1)).rejects.toThrow("its data is damaged");
+    expect(Buffer.from((await log.read(2)).bytes)).toEqual(block(2, 1000));
+    await cartridge.close();
+  });
+
   test("finds any of many objects, and what follows it", async () => {
     const folder = await newFolder();
     const cartridge = await openCartridge(folder);

@@ -1,0 +1,140 @@
+import * as zlib from "node:zlib";
+
+import { ProtocolError } from "../../../protocol/errors.ts";
+import type { MaybePromise } from "../../handler.ts";
+import { crc32 } from "../../native/crc.ts";
+import { FileHeader, RECORD_KIND, RECORD_MAGIC, RecordHeader, STORED_BYTES_MAX } from "./layout.ts";
+import type { LogFile } from "./log-file.ts";
+import type { StoredObject } from "./partition-log.ts";
+import { ReadWindow } from "./read-window.ts";
+
+const CHECKED = RecordHeader.offsetOf("check");
+
+export type RecordView = ReturnType<typeof RecordHeader.view>;
+
+/** Reads records of a log by number and offset, and the one that follows before it is wanted. */
+export class RecordReader {
+  readonly #path: string;
+  readonly #window: ReadWindow;
+  /** The header looked at last. */
+  readonly #seen = RecordHeader.view();
+  readonly #seenChecked = this.#seen.bytes.subarray(0, CHECKED);
+  /** Where the object after the one read last is. */
+  #next = { object: 0, offset: FileHeader.size };
+  /** What was read before anybody asked: the object before `#next`. */
+  #early: StoredObject | undefined;
+
+  constructor(file: LogFile) {
+    this.#path = file.path;
+    this.#window = new ReadWindow(file);
+  }
+
+  /** An object of which the place is known, and the place. */
+  get next(): { readonly object: number; readonly offset: number } {
+    return this.#next;
+  }
+
+  /** Nothing that was read counts any more. */
+  forget(): void {
+    this.#early = undefined;
+    this.#window.forget();
+    this.#next = { object: 0, offset: FileHeader.size };
+  }
+
+  /** What is behind the end that was known may change. */
+  forgetAhead(): void {
+    this.#early = undefined;
+    this.#window.forgetAhead();
+  }
+
+  /** The object, if it was read early: it need not be looked for. */
+  takeEarly(object: number): StoredObject | undefined {
+    const early = this.#early;
+    this.#early = undefined;
+    return this.#next.object === object + 1 ? early : undefined;
+  }
+
+  /** The object that begins at `offset`. Its bytes are valid until the next call. */
+  read(object: number, offset: number): MaybePromise<StoredObject> {
+    const head = this.#window.get(offset, RecordHeader.size);
+    if (head instanceof Promise) return head.then((bytes) => this.#body(object, offset, bytes));
+    return this.#body(object, offset, head);
+  }
+
+  #body(object: number, offset: number, head: Uint8Array): MaybePromise<StoredObject> {
+    const { storedLength } = this.check(head, object);
+    const start = offset + RecordHeader.size;
+    const body = this.#window.get(start, storedLength);
+    if (body instanceof Promise) return body.then((bytes) => this.#checked(start, bytes));
+    return this.#checked(start, body);
+  }
+
+  #checked(start: number, bytes: Uint8Array): StoredObject {
+    const header = this.#seen;
+    if (bytes.length !== header.storedLength || crc32(bytes) !== header.dataCheck) {
+      throw damaged(this.#path, header.objectNumber, "its data");
+    }
+    this.#next = { object: header.objectNumber + 1, offset: start + bytes.length };
+    return {
+      filemark: header.kind === RECORD_KIND.FILEMARK,
+      compression: header.compression,
+      encrypted: header.encrypted,
+      prefixLength: header.prefixLength,
+      blockLength: header.blockLength,
+      bytes,
+    };
+  }
+
+  /** A header only, without reading on behind it. */
+  async head(object: number, offset: number): Promise<RecordView> {
+    this.#early = undefined;
+    return this.check(await this.#window.get(offset, RecordHeader.size, false), object);
+  }
+
+  /** Takes a copy of a header, so that the window may move on. Throws where it is not right. */
+  check(head: Uint8Array, object: number): RecordView {
+    const header = this.#seen;
+    if (head.length < RecordHeader.size) throw damaged(this.#path, object, "its header");
+    header.bytes.set(head);
+    const whole = zlib.crc32(this.#seenChecked) === header.check;
+    const right = header.magic === RECORD_MAGIC && header.objectNumber === object;
+    if (!whole || !right || header.storedLength > STORED_BYTES_MAX) {
+      throw damaged(this.#path, object, "its header");
+    }
+    return header;
+  }
+
+  /**
+   * Between two calls: reads and checks what is likely to be wanted next, if it need not be
+   * waited for.
+   *
+   * @param count of the log's objects
+   */
+  prepare(count: number): void {
+    const { object, offset } = this.#next;
+    const start = offset + RecordHeader.size;
+    if (this.#early !== undefined || object >= count) return;
+    if (!this.#window.has(offset, RecordHeader.size)) return;
+    try {
+      const { storedLength } = this.check(this.#now(offset, RecordHeader.size), object);
+      if (!this.#window.has(start, storedLength)) return;
+      this.#early = this.#checked(start, this.#now(start, storedLength));
+    } catch {
+      // Whoever wants it is told.
+    }
+  }
+
+  /** What the window has. */
+  #now(offset: number, length: number): Uint8Array {
+    return this.#window.get(offset, length) as Uint8Array;
+  }
+
+  /** Up to `length` bytes of the file, which need not be a record. */
+  bytes(offset: number, length: number, ahead = true): MaybePromise<Uint8Array> {
+    return this.#window.get(offset, length, ahead);
+  }
+}
+
+function damaged(path: string, object: number, what: string): ProtocolError {
+  return new ProtocolError("CARTRIDGE_DATA", `object ${object} of ${path}: ${what} is damaged`);
+}
