@@ -51,9 +51,9 @@ describe.each(MODES)("with %s replies", (mode) => {
     client.send(client.request({ type: Cmd.read, offset: 4096, length: 512 }));
     disk.execute();
     const head = mode === "simple" ? [] : [0, 0, 0, 0, 0, 0, 4096 >> 8, 0];
-    expect(client.replies().map((answer) => Buffer.from(answer.data))).toEqual([
-      Buffer.from([...head, ...data]),
-    ]);
+    const [answer, ...others] = client.replies();
+    expect(Buffer.from(answer!.data)).toEqual(Buffer.concat([Buffer.from(head), data]));
+    expect(others).toEqual([]);
   });
 
   test("larger than one command may be", async () => {
