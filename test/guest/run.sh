@@ -113,7 +113,8 @@ case_blocking() {
 }
 
 case_two_devices() {
-  serve --export scst_local disk1 "$(file a)" disk2 "$(file b 32M)" || return 1
+  start fileio_tgt --export scst_local disk1 "$(file a)" disk2 "$(file b 32M)" || return 1
+  find_disks 2 || return 1
   [[ ${#DISKS[@]} = 2 ]] || { echo "disks: ${DISKS[*]}"; return 1; }
   verify && DISK=${DISKS[1]} && verify && stop
 }

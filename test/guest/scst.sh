@@ -42,13 +42,15 @@ scan_hosts() {
   for scan in /sys/class/scsi_host/host*/scan; do echo "- - -" >"$scan"; done
 }
 
+# Waits for so many disks; one if nothing is said.
 find_disks() {
+  local count=${1:-1}
   scan_hosts
   for _ in $(seq 300); do
     DISKS=()
     local block
     for block in /sys/bus/scsi/devices/*/block/sd*; do [[ -e $block ]] && DISKS+=("/dev/${block##*/}"); done
-    [[ ${#DISKS[@]} -gt 0 ]] && break
+    [[ ${#DISKS[@]} -ge $count ]] && break
     pause 0.1
   done
   DISK=${DISKS[0]:-}
