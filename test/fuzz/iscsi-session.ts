@@ -14,6 +14,7 @@ import {
 import { pattern, type TestInitiator, TestServer } from "../targets/iscsi/support/initiator.ts";
 import { Input } from "./support/input.ts";
 import { expectNothingLeft } from "./support/iscsi-server.ts";
+import { holdBack, Step, stepByte, stepOf } from "./support/steps.ts";
 
 /** The first byte: what is negotiated. */
 const HEADER_DIGEST = 0x01;
@@ -21,10 +22,6 @@ const DATA_DIGEST = 0x02;
 const TWO_CONNECTIONS = 0x04;
 const LEVEL_SHIFT = 4;
 
-/** Each further byte: what happens, in its low bits. Those that are not here: a PDU. */
-const Step = { sendRaw: 4, buffers: 5, execution: 6, time: 7 } as const;
-const STEP_MASK = 7;
-const ARGUMENT_SHIFT = 3;
 const TIME_UNIT_MS = 250;
 /** Of the argument of a PDU. */
 const OWN_CMD_SN = 1;
@@ -46,26 +43,21 @@ export async function fuzz(bytes: Uint8Array): Promise<void> {
   const input = new Input(bytes);
   const initiators = logIn(input.byte());
   while (input.left > 0) {
-    const action = input.byte();
-    const argument = action >> ARGUMENT_SHIFT;
-    switch (action & STEP_MASK) {
+    const [step, argument] = stepOf(input.byte());
+    switch (step) {
       case Step.sendRaw:
         initiators[0].initiator.send(input.take(argument));
         break;
       case Step.buffers:
-        server.disk.holdBuffers = argument > 0;
-        server.disk.giveBuffers();
-        break;
       case Step.execution:
-        server.disk.holdExecution = argument > 0;
-        server.disk.execute();
+        holdBack(server.disk, step, argument);
         break;
       case Step.time:
         server.advance(argument * TIME_UNIT_MS);
         await Promise.resolve();
         break;
       default:
-        sendPdu(initiators[action & 1] as Fuzzer, input, argument);
+        sendPdu(initiators[step & 1] as Fuzzer, input, argument);
     }
   }
   for (const { initiator } of initiators) initiator.transport.destroy();
@@ -158,7 +150,7 @@ export function seeds(): Uint8Array[] {
     [1, 0, maker.logout()],
   ];
   const program = steps.flatMap(([step, argument, pdu]) => {
-    const action = new Uint8Array([step | (argument << ARGUMENT_SHIFT)]);
+    const action = new Uint8Array([stepByte(step, argument)]);
     // A PDU's data are not in the input: the byte is for their length, where it says so.
     return pdu === undefined ? [action] : [action, pdu.slice(0, BHS_LENGTH), new Uint8Array(1)];
   });

@@ -19,13 +19,10 @@ import {
 } from "../targets/nbd/support/client.ts";
 import { Input } from "./support/input.ts";
 import { expectNothingLeft } from "./support/nbd-server.ts";
+import { holdBack, Step, stepOf } from "./support/steps.ts";
 
 const MODES: readonly Mode[] = ["simple", "structured", "extended"];
 
-/** Each byte after the first: what happens, in its low bits. Below these: a request. */
-const Step = { sendRaw: 4, buffers: 5, execution: 6, time: 7 } as const;
-const STEP_MASK = 7;
-const ARGUMENT_SHIFT = 3;
 const TIME_UNIT_MS = 50;
 /** Of the argument of a request: its offset and its length are what the input says. */
 const AS_IT_IS = 1;
@@ -42,19 +39,14 @@ export async function fuzz(bytes: Uint8Array): Promise<void> {
   const client = server.connect();
   await client.open(MODES[input.byte() % MODES.length]);
   while (input.left > 0 && !client.transport.closed) {
-    const action = input.byte();
-    const argument = action >> ARGUMENT_SHIFT;
-    switch (action & STEP_MASK) {
+    const [step, argument] = stepOf(input.byte());
+    switch (step) {
       case Step.sendRaw:
         client.send(input.take(argument));
         break;
       case Step.buffers:
-        server.disk.holdBuffers = argument > 0;
-        server.disk.giveBuffers();
-        break;
       case Step.execution:
-        server.disk.holdExecution = argument > 0;
-        server.disk.execute();
+        holdBack(server.disk, step, argument);
         break;
       case Step.time:
         server.advance(argument * TIME_UNIT_MS);
