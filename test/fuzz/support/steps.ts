@@ -12,7 +12,7 @@ export interface SlowDisk {
   execute(): void;
 }
 
-/** A byte of a program: a {@link Step} or the number of a message, and five bits that go with it. */
+/** A byte of a program: a {@link Step} or the number of a message, and five bits with it. */
 export function stepOf(byte: number): [step: number, argument: number] {
   return [byte & STEP_MASK, byte >> ARGUMENT_SHIFT];
 }
@@ -22,7 +22,7 @@ export function stepByte(step: number, argument: number): number {
   return step | (argument << ARGUMENT_SHIFT);
 }
 
-/** {@link Step}.buffers and execution: what was put off is done, and what comes is put off or not. */
+/** {@link Step}.buffers and execution: what was put off is done; what comes is put off or not. */
 export function holdBack(disk: SlowDisk, step: number, argument: number): void {
   if (step === Step.buffers) {
     disk.holdBuffers = argument > 0;
