@@ -70,8 +70,8 @@ const IDIOMS: readonly Idiom[] = [
   {
     name: "require",
     pattern: /\bcreateRequire\b/,
-    except: /^src\/sdk\/native\//,
-    instead: "import; loading native code belongs to src/sdk/native",
+    except: /^src\/(runtime|sdk\/native)\//,
+    instead: "import; loading native code belongs to src/runtime",
     caught: 'import { createRequire } from "node:module";',
   },
   {

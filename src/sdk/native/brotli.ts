@@ -1,4 +1,4 @@
-import { type Koffi, loadKoffi } from "./koffi.ts";
+import { type Koffi, loadKoffi } from "../../runtime/koffi.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 
 /**

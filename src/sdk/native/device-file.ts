@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from "node:fs";
 
 import { ERRNO } from "../../protocol/errno.ts";
 import { SystemError } from "../../protocol/errors.ts";
-import { loadKoffi, type Koffi } from "./koffi.ts";
+import { loadKoffi, type Koffi } from "../../runtime/koffi.ts";
 import { type OpenPollHandle, openPollHandle, Readiness } from "./readiness.ts";
 
 /** An open character device that is driven by ioctls. */

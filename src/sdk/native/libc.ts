@@ -1,4 +1,4 @@
-import { type Koffi, loadKoffi } from "./koffi.ts";
+import { type Koffi, loadKoffi } from "../../runtime/koffi.ts";
 
 /** `preadv2` flag: read only what is in the page cache, and wait for nothing (linux/fs.h). */
 export const RWF_NOWAIT = 0x8;

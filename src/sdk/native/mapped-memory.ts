@@ -2,7 +2,7 @@ import { ERRNO, errnoName } from "../../protocol/errno.ts";
 import { SystemError } from "../../protocol/errors.ts";
 import type { ArenaSegment, ArenaSource } from "../memory/arena.ts";
 import { PAGE_SIZE } from "../memory/arena.ts";
-import { type Koffi, loadKoffi } from "./koffi.ts";
+import { type Koffi, loadKoffi } from "../../runtime/koffi.ts";
 
 const PROT_READ_WRITE = 0x3;
 const MAP_PRIVATE_ANONYMOUS = 0x22;

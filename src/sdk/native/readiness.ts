@@ -1,4 +1,4 @@
-import type { Koffi } from "./koffi.ts";
+import type { Koffi } from "../../runtime/koffi.ts";
 
 /** What is needed of koffi's handle on libuv's poll. */
 export interface PollHandle {

@@ -1,12 +1,11 @@
 import {
   BHS_LENGTH,
   AHS_LENGTH_MAX,
-  crc32c,
   DIGEST_LENGTH,
   digestAt,
   padded,
 } from "../../protocol/iscsi/index.ts";
-import { dataDigest } from "./data-digest.ts";
+import { crc32c } from "../../runtime/crc.ts";
 import { IscsiCode } from "./errors.ts";
 
 /** What becomes of a PDU's data segment. */
@@ -187,7 +186,7 @@ export class PduReader {
 
   #data(chunk: Uint8Array, at: number, length: number): number {
     const count = Math.min(this.#dataLength - this.#dataSeen, length - at);
-    if (this.dataDigest) this.#crc = dataDigest(chunk, at, at + count, this.#crc);
+    if (this.dataDigest) this.#crc = crc32c(chunk, at, at + count, this.#crc);
     if (this.#sink === Sink.stream) this.consumer.data(chunk, at, count);
     else if (this.#sink === Sink.whole) this.#collectData(chunk, at, count, length);
     this.#dataSeen += count;

@@ -1,13 +1,7 @@
-import {
-  BHS_LENGTH,
-  crc32c,
-  DIGEST_LENGTH,
-  padded,
-  putDigest,
-} from "../../protocol/iscsi/index.ts";
+import { BHS_LENGTH, DIGEST_LENGTH, padded, putDigest } from "../../protocol/iscsi/index.ts";
 import { type Batcher, COPIED_LENGTH_MAX, Gather, type Lender } from "../socket/gather.ts";
 import type { Transport } from "../socket/transport.ts";
-import { dataDigest } from "./data-digest.ts";
+import { crc32c } from "../../runtime/crc.ts";
 
 /** Looks at every PDU on its way out. */
 export interface PduTap {
@@ -118,7 +112,7 @@ export class PduWriter {
     for (let at = used; at < end; at++) bytes[at] = 0;
     out.take(end - used);
     if (!this.dataDigest || length === 0) return;
-    const crc = dataDigest(data, offset, offset + length);
+    const crc = crc32c(data, offset, offset + length);
     putDigest(bytes, end, crc32c(bytes, used, end, crc));
     out.take(DIGEST_LENGTH);
   }

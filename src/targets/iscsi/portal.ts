@@ -1,6 +1,6 @@
 import { UsageError } from "../../protocol/errors.ts";
 import { Acceptor, listenError } from "../socket/acceptor.ts";
-import type { Attention } from "../socket/attention.ts";
+import type { Attention } from "../../runtime/attention.ts";
 import { SocketTransport } from "../socket/socket-transport.ts";
 import type { Transport, TransportEvents } from "../socket/transport.ts";
 

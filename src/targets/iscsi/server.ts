@@ -7,7 +7,6 @@ import { ISCSI_PORT } from "../../protocol/iscsi/index.ts";
 import { type ChapOptions, ChapPolicy } from "./auth/chap-account.ts";
 import { Lockout } from "./auth/lockout.ts";
 import { Connection } from "./connection.ts";
-import { loadNativeDigest } from "./data-digest.ts";
 import { IscsiCode } from "./errors.ts";
 import { ExportedTarget, type IscsiExport } from "./exported-target.ts";
 import { checkLimits, ISCSI_LIMITS, type IscsiLimits } from "./limits.ts";
@@ -19,7 +18,7 @@ import { bufferReady } from "./tasks/data-out.ts";
 import { sendResponse } from "./tasks/data-in.ts";
 import { taskManagementDone } from "./tasks/task-management.ts";
 import type { Task } from "./tasks/task.ts";
-import { Attention } from "../socket/attention.ts";
+import { Attention } from "../../runtime/attention.ts";
 import type { Transport, TransportEvents } from "../socket/transport.ts";
 
 /** SPC-5, "Version descriptor values": iSCSI, no version claimed. */
@@ -181,7 +180,6 @@ export class IscsiServer {
         `portal group tag ${tag}: it must be 0 to ${PORTAL_GROUP_TAG_MAX}`,
       );
     }
-    await loadNativeDigest();
     const portal = new Portal(tag, (transport) => this.accept(transport, tag), this.#attention);
     this.#portals.add(portal);
     try {

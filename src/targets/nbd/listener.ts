@@ -2,7 +2,7 @@ import { unlink } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { NBD_PORT } from "../../protocol/nbd/index.ts";
 import { Acceptor, listenError } from "../socket/acceptor.ts";
-import type { Attention } from "../socket/attention.ts";
+import type { Attention } from "../../runtime/attention.ts";
 import {
   endpointText,
   plainAddress,

@@ -9,7 +9,7 @@ import { checkLimits, NBD_LIMITS, type NbdLimits } from "./limits.ts";
 import { Listener, type NbdAddress } from "./listener.ts";
 import type { CommandOwner } from "./scsi/client.ts";
 import { checkTls, type TlsSettings } from "./tls.ts";
-import { Attention } from "../socket/attention.ts";
+import { Attention } from "../../runtime/attention.ts";
 import type { NbdTransport, TransportEvents } from "./transport.ts";
 
 export interface NbdServerOptions {

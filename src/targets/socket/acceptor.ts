@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type ListenOptions, type Server, Socket } from "node:net";
 import { SystemError } from "../../protocol/errors.ts";
 import type { SocketTransport } from "./socket-transport.ts";
-import type { Attention } from "./attention.ts";
+import type { Attention } from "../../runtime/attention.ts";
 import type { TransportEvents } from "./transport.ts";
 
 /** Bytes that are read from a socket at once; measured best for 64 KiB requests. */

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { Core } from "../../../src/core/core.ts";
-import { type Koffi, loadKoffi } from "../../../src/sdk/native/koffi.ts";
+import { type Koffi, loadKoffi } from "../../../src/runtime/koffi.ts";
 import { IscsiServer } from "../../../src/targets/iscsi/server.ts";
 import { NbdServer } from "../../../src/targets/nbd/server.ts";
 

@@ -1,5 +1,5 @@
 import { SENSE } from "../../../protocol/scsi/index.ts";
-import { crc32c } from "../../native/crc.ts";
+import { crc32c } from "../../../runtime/crc.ts";
 import { checkCondition, type Outcome } from "../../outcome.ts";
 import type { ModeParameters } from "./tape-unit.ts";
 

@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 
 import { ProtocolError, UsageError } from "../../../protocol/errors.ts";
 import type { MaybePromise } from "../../handler.ts";
-import { crc32 } from "../../native/crc.ts";
+import { crc32 } from "../../../runtime/crc.ts";
 import type { CartridgePartition } from "./cartridge.ts";
 import { IndexFile, type LogEnd } from "./index-file.ts";
 import {

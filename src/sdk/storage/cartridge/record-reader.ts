@@ -2,7 +2,7 @@ import * as zlib from "node:zlib";
 
 import { ProtocolError } from "../../../protocol/errors.ts";
 import type { MaybePromise } from "../../handler.ts";
-import { crc32 } from "../../native/crc.ts";
+import { crc32 } from "../../../runtime/crc.ts";
 import { FileHeader, RECORD_KIND, RECORD_MAGIC, RecordHeader, STORED_BYTES_MAX } from "./layout.ts";
 import type { LogFile } from "./log-file.ts";
 import type { StoredObject } from "./partition-log.ts";

@@ -1,5 +1,5 @@
 /** A process with four threads in native calls that ends the way that its arguments say. */
-import { loadKoffi } from "../../../../src/sdk/native/koffi.ts";
+import { loadKoffi } from "../../../../src/runtime/koffi.ts";
 import { ThreadGroup } from "../../../../src/sdk/threads/thread-group.ts";
 
 const [kind = "busy", how] = process.argv.slice(2);

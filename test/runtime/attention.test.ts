@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Attention } from "../../../src/targets/socket/attention.ts";
+import { Attention } from "../../src/runtime/attention.ts";
 
 /**
  * A machine on which a request comes `replyMs` after the last was dealt with, and later by
