@@ -1,10 +1,9 @@
 import { createCipheriv } from "node:crypto";
-import { createRequire } from "node:module";
-
-import type * as koffi from "koffi";
 
 import { ERRNO } from "../../protocol/errno.ts";
 import { SystemError } from "../../protocol/errors.ts";
+import { gcrypt } from "./aes-xts-gcrypt.ts";
+import { openssl } from "./aes-xts-openssl.ts";
 import { type Libc, loadLibc } from "./libc.ts";
 
 /** Sectors that follow each other, to be done by one call. */
@@ -26,84 +25,65 @@ export interface SectorCipher {
   close(): void;
 }
 
-const IV_BYTES = 16;
+/** A library that is called by address. */
+export interface XtsLibrary {
+  readonly name: "gcrypt" | "openssl";
+  /** @param key 32 bytes for AES-128-XTS, 64 for AES-256-XTS; it may be wiped afterwards */
+  open(key: Uint8Array, encrypting: boolean): XtsContext;
+}
 
-let loaded: Crypto | null | undefined;
+/** A key in a library, in one direction. */
+export interface XtsContext {
+  /**
+   * @param from where the sectors are in memory
+   * @param out where they go
+   * @returns whether the library has done it
+   */
+  sectors(from: number, out: number, length: number, tweak: number, run: SectorRun): boolean;
+  /** Wipes and frees what the library has. Called once, and last. */
+  close(): void;
+}
+
+let libraries: readonly XtsLibrary[] | undefined;
+let fastest: XtsLibrary | undefined;
+
+/** What this process can call, each found to give what node:crypto gives. */
+export function xtsLibraries(): readonly XtsLibrary[] {
+  const libc = loadLibc();
+  if (libc === undefined) return [];
+  libraries ??= [gcrypt(libc), openssl(libc)].filter((library) => {
+    return library !== undefined && givesWhatNodeGives(library, libc);
+  }) as XtsLibrary[];
+  return libraries;
+}
 
 /**
- * AES-XTS by the OpenSSL that Node is linked against, with a context that is set up once: a cipher
- * object of node:crypto has one IV all its life, so that every sector would cost a new one.
+ * AES-XTS by a native library with a context that is set up once: a cipher object of node:crypto
+ * has one IV all its life, so that every sector would cost a new one.
  *
  * @param key 32 bytes for AES-128-XTS, 64 for AES-256-XTS; it may be wiped afterwards
- * @returns undefined where Node does not export OpenSSL's functions, or koffi is missing
+ * @returns undefined where there is no such library, or koffi is missing
  */
-export function nativeAesXts(key: Uint8Array): SectorCipher | undefined {
-  loaded ??= tryLoad();
-  return loaded === null ? undefined : new NativeAesXts(loaded, key);
-}
-
-/** OpenSSL's functions. Pointers are numbers, 0 is NULL. */
-interface Crypto {
-  readonly libc: Libc;
-  newContext(): number;
-  freeContext(context: number): void;
-  aes128Xts(): number;
-  aes256Xts(): number;
-  init(context: number, cipher: number, impl: 0, key: number, iv: number, enc: number): number;
-  update(context: number, out: number, outLength: number, from: number, length: number): number;
-  ivAddress(context: number): number;
-}
-
-function tryLoad(): Crypto | null {
+export function nativeAesXts(
+  key: Uint8Array,
+  library = fastestLibrary(),
+): SectorCipher | undefined {
   const libc = loadLibc();
-  if (libc === undefined) return null;
-  try {
-    const require = createRequire(import.meta.url);
-    const library = (require("koffi") as typeof koffi).load(null);
-    const bind = <Name extends keyof Crypto>(name: string, result: string, parameters: string[]) =>
-      library.func(name, result, parameters) as unknown as Crypto[Name];
-    const pointer = "uintptr_t";
-    const crypto: Crypto = {
-      libc,
-      newContext: bind<"newContext">("EVP_CIPHER_CTX_new", pointer, []),
-      freeContext: bind<"freeContext">("EVP_CIPHER_CTX_free", "void", [pointer]),
-      aes128Xts: bind<"aes128Xts">("EVP_aes_128_xts", pointer, []),
-      aes256Xts: bind<"aes256Xts">("EVP_aes_256_xts", pointer, []),
-      init: bind<"init">("EVP_CipherInit_ex", "int", [...Array<string>(5).fill(pointer), "int"]),
-      update: bind<"update">("EVP_CipherUpdate", "int", [...Array<string>(4).fill(pointer), "int"]),
-      ivAddress: bind<"ivAddress">("EVP_CIPHER_CTX_iv_noconst", pointer, [pointer]),
-    };
-    return worksAsNode(crypto) ? crypto : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The tweak is written where OpenSSL keeps it: whether this version takes it from there. */
-function worksAsNode(crypto: Crypto): boolean {
-  const key = Uint8Array.from({ length: 64 }, (_, i) => i);
-  const context = new Context(crypto, key, 1);
-  const sector = new Uint8Array(32);
-  const address = crypto.libc.addressOf(sector);
-  const isSame = [1, 2].every((tweak) => {
-    const iv = Uint8Array.from({ length: IV_BYTES }, (_, i) => (i === 0 ? tweak : 0));
-    const expected = createCipheriv("aes-256-xts", key, iv).update(sector);
-    context.sector(address, address, sector.length, tweak);
-    return expected.equals(sector);
-  });
-  context.close();
-  return isSame;
+  return library === undefined || libc === undefined
+    ? undefined
+    : new NativeAesXts(libc, library, key);
 }
 
 class NativeAesXts implements SectorCipher {
   readonly #libc: Libc;
-  readonly #encrypting: Context;
-  readonly #decrypting: Context;
+  readonly #encrypting: XtsContext;
+  readonly #decrypting: XtsContext;
+  #closed = false;
 
-  constructor(crypto: Crypto, key: Uint8Array) {
-    this.#libc = crypto.libc;
-    this.#encrypting = new Context(crypto, key, 1);
-    this.#decrypting = new Context(crypto, key, 0);
+  constructor(libc: Libc, library: XtsLibrary, key: Uint8Array) {
+    this.#libc = libc;
+    this.#encrypting = library.open(key, true);
+    this.#decrypting = library.open(key, false);
   }
 
   encrypt(source: Uint8Array, target: Uint8Array, tweak: number, run?: SectorRun): void {
@@ -115,73 +95,91 @@ class NativeAesXts implements SectorCipher {
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#encrypting.close();
     this.#decrypting.close();
   }
 
   #run(
-    context: Context,
+    context: XtsContext,
     source: Uint8Array,
     target: Uint8Array,
     tweak: number,
     run: SectorRun | undefined,
   ): void {
     const { length } = source;
-    const { sectorBytes, tweakStep } = run ?? { sectorBytes: length, tweakStep: 0 };
-    if (length > target.length || length % sectorBytes !== 0) throw failed(length);
+    const sectors = run ?? { sectorBytes: length, tweakStep: 0 };
+    if (this.#closed) throw closedCipher();
+    if (length > target.length || length % sectors.sectorBytes !== 0) throw failed(length);
     const from = this.#libc.addressOf(source);
     const out = source === target ? from : this.#libc.addressOf(target);
-    for (let at = 0; at < length; at += sectorBytes) {
-      context.sector(from + at, out + at, sectorBytes, tweak);
-      tweak += tweakStep;
-    }
+    if (!context.sectors(from, out, length, tweak, sectors)) throw failed(length);
   }
 }
 
-/** OpenSSL's context of one direction. */
-class Context {
-  readonly #crypto: Crypto;
-  /** Where OpenSSL puts how much it has done. */
-  readonly #count = new Int32Array(1);
-  readonly #countAddress: number;
-  /** OpenSSL's own: to set it by EVP_CipherInit_ex takes as long as 1 KiB of data. */
-  readonly #iv: DataView;
-  #context: number;
+/** Runs of a trial, of which the fastest counts: the others were disturbed. */
+const TRIALS = 8;
+const TRIAL: SectorRun = { sectorBytes: 4096, tweakStep: 8 };
+const TRIAL_BYTES = 32 * 1024;
 
-  constructor(crypto: Crypto, key: Uint8Array, encrypting: 0 | 1) {
-    const { libc } = crypto;
-    this.#crypto = crypto;
-    this.#countAddress = libc.addressOf(new Uint8Array(this.#count.buffer));
-    const cipher = key.length === 64 ? crypto.aes256Xts() : crypto.aes128Xts();
-    const context = crypto.newContext();
-    const iv = libc.addressOf(new Uint8Array(IV_BYTES));
-    if (crypto.init(context, cipher, 0, libc.addressOf(key), iv, encrypting) !== 1) {
-      crypto.freeContext(context);
-      throw new SystemError("EINVAL", ERRNO.EINVAL, "OpenSSL refuses the AES-XTS key");
-    }
-    this.#context = context;
-    this.#iv = new DataView(libc.bytesAt(crypto.ivAddress(context), IV_BYTES));
-  }
+/** Which one that is depends on the processor and on what each release knows of it. */
+function fastestLibrary(): XtsLibrary | undefined {
+  const [first, ...others] = xtsLibraries();
+  if (fastest !== undefined || first === undefined || others.length === 0) return fastest ?? first;
+  const times = [first, ...others].map((library) => ({ library, ms: trialMs(library) }));
+  fastest = times.reduce((best, one) => (one.ms < best.ms ? one : best)).library;
+  return fastest;
+}
 
-  /** @param from where the sector is in memory. @param out where it goes */
-  sector(from: number, out: number, length: number, tweak: number): void {
-    const context = this.#context;
-    if (context === 0) throw closedCipher();
-    this.#iv.setUint32(0, tweak % 0x1_0000_0000, true);
-    this.#iv.setUint32(4, Math.floor(tweak / 0x1_0000_0000), true);
-    const done = this.#crypto.update(context, out, this.#countAddress, from, length);
-    if (done !== 1 || this.#count[0] !== length) throw failed(length);
+function trialMs(library: XtsLibrary): number {
+  const cipher = nativeAesXts(anyKey(), library);
+  const bytes = new Uint8Array(TRIAL_BYTES);
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < TRIALS; i++) {
+    const beganMs = performance.now();
+    cipher?.decrypt(bytes, bytes, 0, TRIAL);
+    best = Math.min(best, performance.now() - beganMs);
   }
+  cipher?.close();
+  return best;
+}
 
-  close(): void {
-    // OpenSSL wipes what it frees.
-    if (this.#context !== 0) this.#crypto.freeContext(this.#context);
-    this.#context = 0;
-  }
+/** Each goes its own ways beside the documented ones: whether this release of it goes them, too. */
+function givesWhatNodeGives(library: XtsLibrary, libc: Libc): boolean {
+  const key = anyKey();
+  const sectorBytes = 32;
+  const plain = Uint8Array.from({ length: 4 * sectorBytes }, (_, i) => i);
+  return [1, 8].every((tweakStep) => {
+    const expected = Array.from({ length: 4 }, (_, i) => {
+      const iv = Uint8Array.from({ length: 16 }, (__, at) => (at === 0 ? 3 + i * tweakStep : 0));
+      const sector = plain.subarray(i * sectorBytes, (i + 1) * sectorBytes);
+      return createCipheriv("aes-256-xts", key, iv).update(sector);
+    });
+    const bytes = Uint8Array.from(plain);
+    const address = libc.addressOf(bytes);
+    const turn = (encrypting: boolean) => {
+      const context = library.open(key, encrypting);
+      const run = { sectorBytes, tweakStep };
+      const isDone = context.sectors(address, address, bytes.length, 3, run);
+      context.close();
+      return isDone;
+    };
+    return (
+      turn(true) &&
+      Buffer.concat(expected).equals(bytes) &&
+      turn(false) &&
+      Buffer.from(plain).equals(bytes)
+    );
+  });
+}
+
+function anyKey(): Uint8Array {
+  return Uint8Array.from({ length: 64 }, (_, i) => i);
 }
 
 function failed(length: number): SystemError {
-  return new SystemError("EIO", ERRNO.EIO, `AES-XTS of ${length} bytes failed in OpenSSL`);
+  return new SystemError("EIO", ERRNO.EIO, `AES-XTS of ${length} bytes failed in its library`);
 }
 
 /** What a cipher says that has been closed. */

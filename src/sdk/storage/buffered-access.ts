@@ -10,7 +10,7 @@ import { access, errnoError, systemError } from "./system-error.ts";
  * Up to this many bytes are written on the event loop: into the page cache, which takes less
  * time than to hand them to another thread.
  */
-const WRITE_NOW_BYTES_MAX = 64 * 1024;
+const WRITE_NOW_BYTES_MAX = 128 * 1024;
 
 /**
  * Copies of so many bytes are left to other threads (io_uring would make them here) where several

@@ -68,8 +68,8 @@ describe("what is done at once", () => {
 
   test("small writes, unless they must be durable", async () => {
     const store = fileStore(newFile(1 << 20));
-    expect(store.write(new Uint8Array(65_536), 0, false)).toBeUndefined();
-    expect(store.write(new Uint8Array(65_537), 0, false)).toBeInstanceOf(Promise);
+    expect(store.write(new Uint8Array(131_072), 0, false)).toBeUndefined();
+    expect(store.write(new Uint8Array(131_073), 0, false)).toBeInstanceOf(Promise);
     expect(store.write(new Uint8Array(512), 0, true)).toBeInstanceOf(Promise);
     const through = fileStore(newFile(1 << 20), { writeThrough: true });
     expect(through.write(new Uint8Array(512), 0, false)).toBeInstanceOf(Promise);

@@ -15,7 +15,8 @@ export type AesXtsImplementation = "native" | "node";
 
 /**
  * AES-XTS as IEEE 1619 has it, with the sector's number as a 64-bit little-endian tweak ("plain64"
- * of dm-crypt). By OpenSSL through koffi where that can be had, by node:crypto otherwise.
+ * of dm-crypt). By libgcrypt or OpenSSL through koffi, whichever is faster here; by node:crypto where
+ * neither can be had.
  *
  * @param key 32 bytes for AES-128, 64 for AES-256: the data's key, then the tweak's
  * @throws UsageError XTS_KEY where the key has another length or two equal halves
@@ -25,7 +26,10 @@ export function aesXts(key: Uint8Array, implementation?: AesXtsImplementation): 
   const native = implementation === "node" ? undefined : nativeAesXts(key);
   if (native !== undefined) return native;
   if (implementation === "native") {
-    throw new UsageError("XTS_NATIVE", "OpenSSL can't be called: it needs the package koffi");
+    throw new UsageError(
+      "XTS_NATIVE",
+      "no native library can be called: it needs the package koffi",
+    );
   }
   return new NodeAesXts(key);
 }

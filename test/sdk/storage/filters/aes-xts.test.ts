@@ -2,8 +2,13 @@ import { createCipheriv } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { nativeAesXts } from "../../../../src/sdk/native/aes-xts.ts";
-import { aesXts, type AesXtsImplementation } from "../../../../src/sdk/storage/filters/aes-xts.ts";
+import {
+  nativeAesXts,
+  type SectorCipher,
+  xtsLibraries,
+} from "../../../../src/sdk/native/aes-xts.ts";
+import { aesXts } from "../../../../src/sdk/storage/filters/aes-xts.ts";
+import { isMissing } from "../../../interop/support/tools.ts";
 
 const KEY_256 = Buffer.from(
   "2718281828459045235360287471352662497757247093699959574966967627" +
@@ -45,12 +50,24 @@ const VECTORS = [
   },
 ] as const;
 
-const hasNative = nativeAesXts(KEY_256) !== undefined;
-const IMPLEMENTATIONS: readonly AesXtsImplementation[] = hasNative ? ["native", "node"] : ["node"];
+const WAYS = ["gcrypt", "openssl", "node"] as const;
+const PACKAGES = { gcrypt: "libgcrypt20", openssl: "Node linked against OpenSSL", node: "" };
 
-describe.each(IMPLEMENTATIONS)("AES-XTS, %s", (implementation) => {
+/** By that library, undefined where it is not there. */
+function by(way: (typeof WAYS)[number]): ((key: Uint8Array) => SectorCipher) | undefined {
+  if (way === "node") return (key) => aesXts(key, "node");
+  const library = xtsLibraries().find(({ name }) => name === way);
+  return library && ((key) => nativeAesXts(key, library) as SectorCipher);
+}
+
+const MISSING = WAYS.filter((way) => by(way) === undefined);
+isMissing(MISSING.map((way) => `${way} can't be called: it needs koffi and ${PACKAGES[way]}`));
+
+describe.each(WAYS.filter((way) => !MISSING.includes(way)))("AES-XTS, %s", (way) => {
+  const open = by(way) as (key: Uint8Array) => SectorCipher;
+
   test.each(VECTORS)("IEEE 1619, vector $vector", ({ key, sector, plain, cipher }) => {
-    const xts = aesXts(key, implementation);
+    const xts = open(key);
     const bytes = new Uint8Array(plain.length);
     xts.encrypt(plain, bytes, sector);
     expect(Buffer.from(bytes).toString("hex")).toBe(cipher);
@@ -61,7 +78,7 @@ describe.each(IMPLEMENTATIONS)("AES-XTS, %s", (implementation) => {
 
   test("the key may be wiped, and is forgotten at the end", () => {
     const key = Uint8Array.from(KEY_256);
-    const xts = aesXts(key, implementation);
+    const xts = open(key);
     key.fill(0);
     const bytes = Buffer.from(VECTORS[1].plain);
     xts.encrypt(bytes, bytes, 0xff);
@@ -74,7 +91,7 @@ describe.each(IMPLEMENTATIONS)("AES-XTS, %s", (implementation) => {
   });
 
   test("is node:crypto's, for any sector", () => {
-    const xts = aesXts(KEY_256, implementation);
+    const xts = open(KEY_256);
     const sectors = fc.record({
       sector: fc.nat(2 ** 31 - 1).map((n) => n * 4_194_301),
       bytes: fc.uint8Array({ minLength: 512, maxLength: 512 }),
@@ -91,6 +108,33 @@ describe.each(IMPLEMENTATIONS)("AES-XTS, %s", (implementation) => {
     );
     xts.close();
   });
+
+  test.each([
+    { sectorBytes: 512, tweakStep: 1 },
+    { sectorBytes: 4096, tweakStep: 8 },
+  ])("sectors of $sectorBytes that follow each other", ({ sectorBytes, tweakStep }) => {
+    const xts = open(KEY_256);
+    // The second half of the tweak's 64 bits is reached on the way.
+    const first = 2 ** 32 - 3 * tweakStep;
+    const plain = Uint8Array.from({ length: 6 * sectorBytes }, (_, i) => i ^ (i >> 8));
+    const expected = Array.from({ length: 6 }, (_, i) => {
+      const iv = Buffer.alloc(16);
+      iv.writeBigUInt64LE(BigInt(first + i * tweakStep));
+      const sector = plain.subarray(i * sectorBytes, (i + 1) * sectorBytes);
+      return createCipheriv("aes-256-xts", KEY_256, iv).update(sector);
+    });
+    const found = new Uint8Array(plain.length);
+    xts.encrypt(plain, found, first, { sectorBytes, tweakStep });
+    expect(Buffer.concat(expected).equals(found)).toBe(true);
+    xts.decrypt(found, found, first, { sectorBytes, tweakStep });
+    expect(Buffer.from(plain).equals(found)).toBe(true);
+    xts.close();
+  });
+});
+
+test("the native ones come first", () => {
+  const [library] = xtsLibraries();
+  expect(nativeAesXts(KEY_256) === undefined).toBe(library === undefined);
 });
 
 test.each([
