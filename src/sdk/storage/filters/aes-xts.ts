@@ -15,8 +15,8 @@ export type AesXtsImplementation = "native" | "node";
 
 /**
  * AES-XTS as IEEE 1619 has it, with the sector's number as a 64-bit little-endian tweak ("plain64"
- * of dm-crypt). By libgcrypt or OpenSSL through koffi, whichever is faster here; by node:crypto where
- * neither can be had.
+ * of dm-crypt). By libgcrypt or OpenSSL through koffi, whichever is faster here; by node:crypto
+ * where neither can be had.
  *
  * @param key 32 bytes for AES-128, 64 for AES-256: the data's key, then the tweak's
  * @throws UsageError XTS_KEY where the key has another length or two equal halves
