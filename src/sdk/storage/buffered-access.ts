@@ -104,10 +104,11 @@ export class BufferedAccess implements FileAccess {
   write(buffer: Uint8Array, offset: number, durable: boolean): void | Promise<void> {
     const file = this.#file;
     if (this.#synchronous) return file.write(buffer, offset, true, true);
-    if (this.#mustWait(buffer.length, offset)) {
+    const now = this.#now();
+    if (this.#mustWait(buffer.length, offset, now)) {
       return this.#later(this.#writeLater(buffer, offset, durable));
     }
-    this.#writeNow(buffer, offset);
+    this.#writeNow(buffer, offset, now);
     return durable ? file.sync() : undefined;
   }
 
@@ -134,8 +135,8 @@ export class BufferedAccess implements FileAccess {
     });
   }
 
-  #mustWait(length: number, offset: number): boolean {
-    if (length > WRITE_NOW_BYTES_MAX || this.#now() < this.#stalledUntilMs) return true;
+  #mustWait(length: number, offset: number, now: number): boolean {
+    if (length > WRITE_NOW_BYTES_MAX || now < this.#stalledUntilMs) return true;
     const end = offset + length;
     return (
       (offset % PAGE_BYTES !== 0 && !this.#isCached(offset)) ||
@@ -147,10 +148,9 @@ export class BufferedAccess implements FileAccess {
     return this.#readNow !== undefined && this.#readNow(this.#file.fd, this.#oneByte, offset) === 1;
   }
 
-  #writeNow(buffer: Uint8Array, offset: number): void {
+  #writeNow(buffer: Uint8Array, offset: number, beganMs: number): void {
     const { fd, name } = this.#file;
     const { length } = buffer;
-    const beganMs = this.#now();
     try {
       for (let done = 0; done < length;) {
         const count = writeSync(fd, buffer, done, length - done, offset + done);
