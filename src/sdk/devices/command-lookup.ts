@@ -1,6 +1,6 @@
 import type { Command } from "../../protocol/scsi/index.ts";
 import type { Outcome } from "../outcome.ts";
-import { invalidFieldInCdb, invalidOpcode } from "./disk/refusals.ts";
+import { invalidFieldInCdb, invalidOpcode } from "./refusals.ts";
 
 /** An opcode without service actions, or the service actions of one. */
 type Entry<Row> = Row | ReadonlyMap<number, Row> | undefined;

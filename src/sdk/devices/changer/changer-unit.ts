@@ -1,7 +1,7 @@
 import type { DeviceSession, MaybePromise, ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
-import type { DiskIdentity } from "../disk/identity.ts";
-import type { SupportedCommand as DiskCommand } from "../disk/logical-unit.ts";
+import type { CheckedCommand } from "../cdb-rule.ts";
+import type { DeviceIdentity } from "../identity.ts";
 import { SessionAttentions } from "../session-attentions.ts";
 import type { Element } from "./element.ts";
 import type { Library } from "./library.ts";
@@ -10,7 +10,7 @@ import type { Library } from "./library.ts";
 export type Run = (unit: ChangerUnit, command: ScsiCommand) => MaybePromise<Outcome>;
 
 /** An opcode (with a service action, where it has them) that the changer has. */
-export interface SupportedCommand extends Pick<DiskCommand, "command" | "rule"> {
+export interface SupportedCommand extends CheckedCommand {
   readonly run: Run;
   /** Answered without regard to unit attentions and what the picker does. */
   readonly always: boolean;
@@ -27,7 +27,7 @@ export interface VolumeSearch {
 /** What the changer's commands know of it. */
 export class ChangerUnit {
   readonly library: Library;
-  readonly identity: DiskIdentity;
+  readonly identity: DeviceIdentity;
   readonly supportedCommands: readonly SupportedCommand[];
   readonly attentions = new SessionAttentions();
   readonly searches = new Map<DeviceSession, VolumeSearch>();
@@ -36,7 +36,7 @@ export class ChangerUnit {
 
   constructor(
     library: Library,
-    identity: DiskIdentity,
+    identity: DeviceIdentity,
     supportedCommands: readonly SupportedCommand[],
   ) {
     this.library = library;

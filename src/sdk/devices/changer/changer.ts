@@ -10,8 +10,8 @@ import type {
   TaskManagement,
 } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
-import { diskIdentity, type IdentityOptions } from "../disk/identity.ts";
-import { invalidFieldInCdb, invalidOpcode } from "../disk/refusals.ts";
+import { deviceIdentity, type IdentityOptions } from "../identity.ts";
+import { invalidFieldInCdb, invalidOpcode } from "../refusals.ts";
 import { ChangerUnit, type SupportedCommand } from "./changer-unit.ts";
 import { findSupported, SUPPORTED_COMMANDS } from "./command-table.ts";
 import type { Element } from "./element.ts";
@@ -46,7 +46,11 @@ class Changer implements DeviceHandler {
 
   constructor(library: Library, options: ChangerOptions) {
     this.options = { taskSetType: 0, queueAlgorithm: 0, parse: "exception", ...options.device };
-    const unit = new ChangerUnit(library, diskIdentity(options.name, options), SUPPORTED_COMMANDS);
+    const unit = new ChangerUnit(
+      library,
+      deviceIdentity(options.name, options),
+      SUPPORTED_COMMANDS,
+    );
     this.#unit = unit;
     library.listener = {
       accessed: (condition) => unit.attentions.establish(condition),

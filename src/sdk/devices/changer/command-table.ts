@@ -7,9 +7,9 @@ import {
   SENSE,
 } from "../../../protocol/scsi/index.ts";
 import { good, type Outcome } from "../../outcome.ts";
-import { cdbRule } from "../disk/cdb-rule.ts";
+import { cdbRule } from "../cdb-rule.ts";
 import { CommandLookup } from "../command-lookup.ts";
-import { invalidFieldInCdb, invalidOpcode } from "../disk/refusals.ts";
+import { invalidFieldInCdb, invalidOpcode } from "../refusals.ts";
 import { coreCommandsOf, reportSupportedOperationCodes } from "../supported-commands.ts";
 import type { Run, SupportedCommand } from "./changer-unit.ts";
 import { readElementStatus, requestVolumeElementAddress } from "./element-status.ts";

@@ -15,7 +15,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import { checkCondition, type Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import type { ChangerUnit } from "./changer-unit.ts";
 import type { Element } from "./element.ts";
 import type { Library } from "./library.ts";

@@ -14,7 +14,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import type { ChangerUnit } from "./changer-unit.ts";
 
 /** Where IBM's libraries, among others, say that they read barcodes: vendor specific. */

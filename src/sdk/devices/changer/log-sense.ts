@@ -1,7 +1,7 @@
 import { ALL_SUBPAGES, LOG_PAGE, LogSense, TAPE_LOG_PAGE } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import { encodeParameter } from "../tape/log-pages.ts";
 import { encodePage } from "../tape/log-sense.ts";
 import type { ChangerUnit } from "./changer-unit.ts";

@@ -17,7 +17,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb, invalidFieldInParameterList } from "../disk/refusals.ts";
+import { invalidFieldInCdb, invalidFieldInParameterList } from "../refusals.ts";
 import type { ChangerUnit } from "./changer-unit.ts";
 import type { Library } from "./library.ts";
 

@@ -11,7 +11,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import type { ChangerUnit } from "./changer-unit.ts";
 import type { Element } from "./element.ts";
 

@@ -13,10 +13,10 @@ import { good, type Outcome } from "../../outcome.ts";
 import type { BlockStore } from "../../storage/block-store.ts";
 import { CommandTable } from "./command-table.ts";
 import { Control } from "./control-bits.ts";
-import { diskIdentity } from "./identity.ts";
+import { deviceIdentity } from "../identity.ts";
 import { LogicalUnit } from "./logical-unit.ts";
 import { checkOptions, type DiskOptions } from "./options.ts";
-import { invalidFieldInCdb, invalidOpcode } from "./refusals.ts";
+import { invalidFieldInCdb, invalidOpcode } from "../refusals.ts";
 import { SavedState } from "./saved-state.ts";
 import { taskManagement } from "./task-management.ts";
 
@@ -57,7 +57,7 @@ export class Disk implements DeviceHandler {
     this.#unit = new LogicalUnit({
       store,
       settings,
-      identity: diskIdentity(name, options),
+      identity: deviceIdentity(name, options),
       control: this.#control,
       saved,
       supportedCommands: this.#table.rows,

@@ -9,7 +9,7 @@ import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import { BackgroundOperation, type Progress } from "./background.ts";
 import { SCRATCH_BYTES } from "./limits.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInCdb, invalidFieldInParameterList, writeProtected } from "./refusals.ts";
+import { invalidFieldInCdb, invalidFieldInParameterList, writeProtected } from "../refusals.ts";
 import { trimBlocks, writePattern, zeroBlocks } from "./zeros.ts";
 
 /** FFMT 01b: the blocks need not be touched. */

@@ -8,7 +8,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
 import type { Extent } from "../../storage/block-store.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInCdb, lbaOutOfRange, readFailed } from "./refusals.ts";
+import { invalidFieldInCdb, lbaOutOfRange, readFailed } from "../refusals.ts";
 
 /** Descriptors of one answer, whatever room the initiator has for them. */
 const DESCRIPTORS_MAX = 1024;

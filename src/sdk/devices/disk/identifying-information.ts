@@ -9,7 +9,7 @@ import {
 import type { ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInCdb, invalidFieldInParameterList } from "./refusals.ts";
+import { invalidFieldInCdb, invalidFieldInParameterList } from "../refusals.ts";
 
 /** The longest information of each type that is kept, by IDENTIFYING INFORMATION TYPE. */
 const LENGTHS_MAX: ReadonlyMap<number, number> = new Map([

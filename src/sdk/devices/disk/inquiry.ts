@@ -9,7 +9,7 @@ import {
 import type { ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInCdb } from "./refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import { vpdPage } from "./vpd.ts";
 
 export function inquiry(unit: LogicalUnit, command: ScsiCommand): Outcome {

@@ -10,7 +10,7 @@ import { good, type Outcome } from "../../outcome.ts";
 import { resetCounters } from "./counters.ts";
 import { encodeParameter, logPages, type LogParameter } from "./log-pages.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInCdb } from "./refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 
 /** LOG SENSE. Thresholds and defaults are told as the cumulative values are. */
 export function logSense(unit: LogicalUnit, command: ScsiCommand): MaybePromise<Outcome> {

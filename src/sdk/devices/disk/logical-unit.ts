@@ -1,11 +1,10 @@
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
 import type { BlockStore } from "../../storage/block-store.ts";
-import type { Command } from "../../../protocol/scsi/index.ts";
-import type { CdbRule } from "./cdb-rule.ts";
+import type { CheckedCommand } from "../cdb-rule.ts";
 import type { Control, ControlBits } from "./control-bits.ts";
 import { type DiskCounters, diskCounters } from "./counters.ts";
-import type { DiskIdentity } from "./identity.ts";
+import type { DeviceIdentity } from "../identity.ts";
 import { SCRATCH_BYTES } from "./limits.ts";
 import { MediumRemoval } from "./medium-removal.ts";
 import { modePages } from "./mode-pages.ts";
@@ -23,9 +22,7 @@ export type Run = (
 ) => MaybePromise<Outcome>;
 
 /** An opcode (with a service action, where it has them) that the disk has. */
-export interface SupportedCommand {
-  readonly command: Command;
-  readonly rule: CdbRule;
+export interface SupportedCommand extends CheckedCommand {
   readonly run: Run;
   readonly needs: Needs;
   /** It changes the medium. */
@@ -40,7 +37,7 @@ export class LogicalUnit {
   readonly store: BlockStore;
   readonly settings: DiskSettings;
   readonly blockSize: number;
-  readonly identity: DiskIdentity;
+  readonly identity: DeviceIdentity;
   readonly readOnly: boolean;
   /** Whether MODE SELECT may change WCE. */
   readonly writeCacheChangeable: boolean;
@@ -125,7 +122,7 @@ export class LogicalUnit {
 export interface LogicalUnitParts {
   readonly store: BlockStore;
   readonly settings: DiskSettings;
-  readonly identity: DiskIdentity;
+  readonly identity: DeviceIdentity;
   readonly control: Control;
   readonly saved: SavedState;
   readonly supportedCommands: readonly SupportedCommand[];

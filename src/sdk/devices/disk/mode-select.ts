@@ -13,7 +13,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
 import type { ModePage } from "./mode-parameters.ts";
-import { invalidFieldInCdb, invalidFieldInParameterList, writeFailed } from "./refusals.ts";
+import { invalidFieldInCdb, invalidFieldInParameterList, writeFailed } from "../refusals.ts";
 
 /** SPF, of a page's first byte: it is a subpage. */
 const SPF = 0x40;

@@ -14,7 +14,7 @@ import {
 import type { ScsiCommand } from "../../handler.ts";
 import { checkCondition, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInCdb } from "./refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 
 const BLOCKS_SHORT_MAX = 0xffff_ffff;
 

@@ -3,7 +3,7 @@ import { ROTATION_RATE_NON_ROTATING } from "../../../protocol/scsi/index.ts";
 import type { DeviceOptions } from "../../handler.ts";
 import type { BlockStore } from "../../storage/block-store.ts";
 import type { FolderStateStore } from "../../storage/folder-state-store.ts";
-import type { IdentityOptions } from "./identity.ts";
+import type { IdentityOptions } from "../identity.ts";
 import { type DiskLimits, type GivenLimits, limitsOf, SCRATCH_BYTES } from "./limits.ts";
 
 export interface DiskOptions extends IdentityOptions {

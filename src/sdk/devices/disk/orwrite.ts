@@ -3,7 +3,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
 import { put, refuseWrite } from "./read-write.ts";
-import { invalidFieldInCdb, readFailed, soleBlock } from "./refusals.ts";
+import { invalidFieldInCdb, readFailed, soleBlock } from "../refusals.ts";
 
 /**
  * ORWRITE(16): the blocks become what they were or what is sent. The core lets no other command

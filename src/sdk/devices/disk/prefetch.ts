@@ -1,10 +1,10 @@
 import { Prefetch10, Prefetch16 } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
-import { inChunks } from "./chunks.ts";
+import { inChunks } from "../chunks.ts";
 import { SCRATCH_BYTES } from "./limits.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { lbaOutOfRange, readFailed, soleBlock } from "./refusals.ts";
+import { lbaOutOfRange, readFailed, soleBlock } from "../refusals.ts";
 
 /** Of a longer range the first part is fetched: more would push out what is in use. */
 const PREFETCH_BYTES_MAX = 8 * 1024 * 1024;

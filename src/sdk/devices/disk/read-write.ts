@@ -8,7 +8,7 @@ import {
   soleBlock,
   writeFailed,
   writeProtected,
-} from "./refusals.ts";
+} from "../refusals.ts";
 
 /** Byte 1 of READ and WRITE(10), (12) and (16). */
 const FUA = 0x08;

@@ -4,7 +4,7 @@ import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import { BackgroundOperation, type Progress } from "./background.ts";
 import { SCRATCH_BYTES } from "./limits.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInCdb, invalidFieldInParameterList, writeProtected } from "./refusals.ts";
+import { invalidFieldInCdb, invalidFieldInParameterList, writeProtected } from "../refusals.ts";
 import { SANITIZING } from "./saved-state.ts";
 import { repeat, trimBlocks, writePattern } from "./zeros.ts";
 

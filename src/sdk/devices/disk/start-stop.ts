@@ -3,7 +3,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
 import { ACTIVE, POWER_CONDITION, powerConditionOf, STOPPED } from "./power.ts";
-import { invalidFieldInCdb } from "./refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import { flush } from "./synchronize-cache.ts";
 
 /**

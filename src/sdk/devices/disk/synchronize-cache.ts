@@ -2,7 +2,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import { SynchronizeCache10, SynchronizeCache16 } from "../../../protocol/scsi/index.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { lbaOutOfRange, writeFailed } from "./refusals.ts";
+import { lbaOutOfRange, writeFailed } from "../refusals.ts";
 
 export function synchronizeCache10(unit: LogicalUnit, command: ScsiCommand): MaybePromise<Outcome> {
   const cdb = SynchronizeCache10.view(command.cdb);

@@ -7,7 +7,7 @@ import {
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { invalidFieldInParameterList, lbaOutOfRange, writeProtected } from "./refusals.ts";
+import { invalidFieldInParameterList, lbaOutOfRange, writeProtected } from "../refusals.ts";
 import { settleDurable, trimBlocks } from "./zeros.ts";
 
 interface Range {

@@ -1,11 +1,11 @@
 import { SENSE } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
-import { inChunks } from "./chunks.ts";
+import { inChunks } from "../chunks.ts";
 import { SCRATCH_BYTES } from "./limits.ts";
 import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
 import { dataOf, refuseWrite, writeBlocks } from "./read-write.ts";
-import { invalidFieldInCdb, lbaOutOfRange, readFailed, soleBlock } from "./refusals.ts";
+import { invalidFieldInCdb, lbaOutOfRange, readFailed, soleBlock } from "../refusals.ts";
 
 /** SBC-4, "VERIFY(10) command", BYTCHK. */
 const BYTCHK = {

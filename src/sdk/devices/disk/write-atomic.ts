@@ -3,7 +3,7 @@ import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
 import { refuseWrite, writeBlocks } from "./read-write.ts";
-import { invalidFieldInCdb } from "./refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 
 /**
  * WRITE ATOMIC(16), where the store writes wholly or not at all. The core lets no other command

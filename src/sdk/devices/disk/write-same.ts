@@ -1,7 +1,7 @@
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
 import type { LogicalUnit, SupportedCommand } from "./logical-unit.ts";
-import { invalidFieldInCdb, lbaOutOfRange, writeProtected } from "./refusals.ts";
+import { invalidFieldInCdb, lbaOutOfRange, writeProtected } from "../refusals.ts";
 import { isZero, repeat, settleDurable, trimBlocks, writePattern, zeroBlocks } from "./zeros.ts";
 
 /** Byte 1 of WRITE SAME(16): no Data-Out Buffer, the blocks become zeros. */

@@ -1,8 +1,8 @@
 import type { MaybePromise } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
-import { inChunks } from "./chunks.ts";
+import { inChunks } from "../chunks.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { soleBlock, writeFailed } from "./refusals.ts";
+import { soleBlock, writeFailed } from "../refusals.ts";
 
 /** Gives the space of blocks back; they read as zeros. */
 export function trimBlocks(unit: LogicalUnit, lba: number, lengthBytes: number) {

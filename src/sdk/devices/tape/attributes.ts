@@ -9,7 +9,7 @@ import {
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import { type Attribute, ATTRIBUTE_BYTES_MAX } from "../../storage/cartridge/description.ts";
-import { invalidFieldInCdb, invalidFieldInParameterList, writeFailed } from "../disk/refusals.ts";
+import { invalidFieldInCdb, invalidFieldInParameterList, writeFailed } from "../refusals.ts";
 import { KEPT, keptNumber, MEGABYTE, number, text } from "./medium-memory.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 

@@ -7,9 +7,9 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import { UsageError } from "../../../protocol/errors.ts";
 import { good, type Outcome } from "../../outcome.ts";
-import { cdbRule } from "../disk/cdb-rule.ts";
+import { cdbRule } from "../cdb-rule.ts";
 import { CommandLookup } from "../command-lookup.ts";
-import { invalidFieldInCdb, invalidOpcode } from "../disk/refusals.ts";
+import { invalidFieldInCdb, invalidOpcode } from "../refusals.ts";
 import { coreCommandsOf, reportSupportedOperationCodes } from "../supported-commands.ts";
 import { readAttribute, writeAttribute } from "./attributes.ts";
 import { reportDensitySupport } from "./density-support.ts";

@@ -16,7 +16,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import { PROTECTION_BYTES, PROTECTION_METHODS } from "./block-protection.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 

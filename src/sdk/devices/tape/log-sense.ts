@@ -7,7 +7,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import { good, type Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import { encodeParameter, LOG_PAGES } from "./log-pages.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 

@@ -9,7 +9,7 @@ import {
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { Cartridge } from "../../storage/cartridge/cartridge.ts";
-import { invalidFieldInCdb, writeFailed } from "../disk/refusals.ts";
+import { invalidFieldInCdb, writeFailed } from "../refusals.ts";
 import { partitionSizes } from "./partitioning.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 import { refuseWrite } from "./write.ts";

@@ -14,7 +14,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb, invalidFieldInParameterList } from "../disk/refusals.ts";
+import { invalidFieldInCdb, invalidFieldInParameterList } from "../refusals.ts";
 import { MODE_PAGES, type TapeModePage } from "./mode-pages.ts";
 import type { ModeParameters, TapeUnit } from "./tape-unit.ts";
 

@@ -12,7 +12,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import { checkCondition, type Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import { MODE_PAGES, type Values } from "./mode-pages.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 

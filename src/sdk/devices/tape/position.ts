@@ -10,7 +10,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 
 const SHORT_MAX = 0xffff_ffff;

@@ -18,7 +18,7 @@ import {
 } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb, invalidFieldInParameterList } from "../disk/refusals.ts";
+import { invalidFieldInCdb, invalidFieldInParameterList } from "../refusals.ts";
 import { isKeyOf, readPrefix } from "./block-codec.ts";
 import { DECRYPTION_MODE, ENCRYPTION_MODE, type EncryptionParameters } from "./encryption-state.ts";
 import type { TapeUnit } from "./tape-unit.ts";

@@ -1,7 +1,7 @@
 import { Locate10, Locate16, SENSE, Space6 } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb, writeFailed } from "../disk/refusals.ts";
+import { invalidFieldInCdb, writeFailed } from "../refusals.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 
 /** CODE of SPACE. */

@@ -2,7 +2,8 @@ import { SENSE, type SenseCondition } from "../../../protocol/scsi/index.ts";
 import type { DeviceSession } from "../../handler.ts";
 import { checkCondition, type Outcome } from "../../outcome.ts";
 import type { Cartridge, CartridgePartition } from "../../storage/cartridge/cartridge.ts";
-import type { SupportedCommand as DiskCommand } from "../disk/logical-unit.ts";
+import type { CheckedCommand } from "../cdb-rule.ts";
+import type { DeviceIdentity } from "../identity.ts";
 import { SessionAttentions } from "../session-attentions.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { EncryptionState } from "./encryption-state.ts";
@@ -14,18 +15,10 @@ import { WriteAhead } from "./write-ahead.ts";
 export type Run = (unit: TapeUnit, command: ScsiCommand) => MaybePromise<Outcome>;
 
 /** An opcode (with a service action, where it has them) that the drive has. */
-export interface SupportedCommand extends Pick<DiskCommand, "command" | "rule"> {
+export interface SupportedCommand extends CheckedCommand {
   readonly run: Run;
   /** Answered without regard to unit attentions, deferred errors and what is under way. */
   readonly always: boolean;
-}
-
-export interface TapeIdentity {
-  readonly vendor: string;
-  readonly product: string;
-  readonly revision: string;
-  readonly serial: string;
-  readonly naa: Uint8Array;
 }
 
 /** What MODE SELECT can change. */
@@ -76,7 +69,7 @@ const EARLY_WARNING_BYTES_MAX = 1024 * 1024 * 1024;
 
 export interface TapeUnitSettings {
   readonly personality: Personality;
-  readonly identity: TapeIdentity;
+  readonly identity: DeviceIdentity;
   readonly compression: boolean;
   readonly supportedCommands: readonly SupportedCommand[];
 }
@@ -84,7 +77,7 @@ export interface TapeUnitSettings {
 /** What the drive's commands know of the drive. */
 export class TapeUnit {
   readonly personality: Personality;
-  readonly identity: TapeIdentity;
+  readonly identity: DeviceIdentity;
   readonly supportedCommands: readonly SupportedCommand[];
   readonly attentions = new SessionAttentions();
   readonly statistics = new Statistics();

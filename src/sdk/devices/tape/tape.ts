@@ -12,8 +12,8 @@ import type {
 } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
 import type { Cartridge } from "../../storage/cartridge/cartridge.ts";
-import { type DiskIdentity, diskIdentity } from "../disk/identity.ts";
-import { invalidFieldInCdb, invalidOpcode } from "../disk/refusals.ts";
+import { type DeviceIdentity, deviceIdentity } from "../identity.ts";
+import { invalidFieldInCdb, invalidOpcode } from "../refusals.ts";
 import { SerialQueue } from "../serial-queue.ts";
 import { findSupported, SUPPORTED_COMMANDS } from "./command-table.ts";
 import { thread, unthread } from "./load.ts";
@@ -90,14 +90,14 @@ export class TapeDrive implements DeviceHandler, CartridgeSlot {
     this.options = { taskSetType: 0, queueAlgorithm: 0, ...options.device, parse: "call" };
     this.#unit = new TapeUnit({
       personality,
-      identity: diskIdentity(options.name, { vendor, product, revision, ...options }),
+      identity: deviceIdentity(options.name, { vendor, product, revision, ...options }),
       compression: options.compression ?? true,
       supportedCommands: SUPPORTED_COMMANDS,
     });
   }
 
   /** What INQUIRY and its VPD pages say. */
-  get identity(): Pick<DiskIdentity, "vendor" | "product" | "revision" | "serial"> {
+  get identity(): Pick<DeviceIdentity, "vendor" | "product" | "revision" | "serial"> {
     return this.#unit.identity;
   }
 

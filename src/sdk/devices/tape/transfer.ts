@@ -1,6 +1,6 @@
 import type { ScsiCommand } from "../../handler.ts";
 import type { Outcome } from "../../outcome.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 
 /** The most that one command transfers, in bytes. */

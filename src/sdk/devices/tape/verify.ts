@@ -1,8 +1,8 @@
 import { SENSE } from "../../../protocol/scsi/index.ts";
 import type { MaybePromise, ScsiCommand } from "../../handler.ts";
 import { checkCondition, good, type Outcome } from "../../outcome.ts";
-import { inChunks } from "../disk/chunks.ts";
-import { invalidFieldInCdb } from "../disk/refusals.ts";
+import { inChunks } from "../chunks.ts";
+import { invalidFieldInCdb } from "../refusals.ts";
 import { incorrectLength, type Next, readNext, stopped } from "./read.ts";
 import type { TapeUnit } from "./tape-unit.ts";
 import { transferOf } from "./transfer.ts";

@@ -29,13 +29,13 @@ describe("options that are refused", () => {
       "DISK_LIMIT",
       /^limits.optimalTransferBytes 8192: it must be at most transferBytes, 4096/,
     ],
-    [{ serial: "" }, "DISK_IDENTITY", /^serial ""/],
-    [{ vendor: "NINE CHAR" }, "DISK_IDENTITY", /^vendor "NINE CHAR": .* 1 to 8/],
-    [{ t10DeviceId: "é" }, "DISK_IDENTITY", /^t10DeviceId/],
-    [{ naa: "123" }, "DISK_IDENTITY", /^naa "123": it must have 16 or 32 hexadecimal digits/],
-    [{ naa: "6000000000000001" }, "DISK_IDENTITY", /^naa 6000000000000001: 16 digits/],
-    [{ naa: "30000000000000010000000000000001" }, "DISK_IDENTITY", /32 digits with 6/],
-    [{ eui64: "0x12" }, "DISK_IDENTITY", /^eui64 "0x12": it must have 16 or 24 or 32/],
+    [{ serial: "" }, "DEVICE_IDENTITY", /^serial ""/],
+    [{ vendor: "NINE CHAR" }, "DEVICE_IDENTITY", /^vendor "NINE CHAR": .* 1 to 8/],
+    [{ t10DeviceId: "é" }, "DEVICE_IDENTITY", /^t10DeviceId/],
+    [{ naa: "123" }, "DEVICE_IDENTITY", /^naa "123": it must have 16 or 32 hexadecimal digits/],
+    [{ naa: "6000000000000001" }, "DEVICE_IDENTITY", /^naa 6000000000000001: 16 digits/],
+    [{ naa: "30000000000000010000000000000001" }, "DEVICE_IDENTITY", /32 digits with 6/],
+    [{ eui64: "0x12" }, "DEVICE_IDENTITY", /^eui64 "0x12": it must have 16 or 24 or 32/],
   ];
   test.each<Row>(ROWS)("%o", (options, code, message) => {
     const refusal = expect.objectContaining({ code, message: expect.stringMatching(message) });

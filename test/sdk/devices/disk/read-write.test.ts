@@ -328,9 +328,9 @@ describe("options", () => {
     [{ blockSize: 4096, physicalBlockSize: 512 }, "DISK_BLOCK_SIZE"],
     [{ blockSize: 8192, size: 4096 }, "DISK_SIZE"],
     [{ rotationRate: 2 }, "DISK_ROTATION_RATE"],
-    [{ vendor: "NINECHARS" }, "DISK_IDENTITY"],
-    [{ serial: "" }, "DISK_IDENTITY"],
-    [{ product: "ü" }, "DISK_IDENTITY"],
+    [{ vendor: "NINECHARS" }, "DEVICE_IDENTITY"],
+    [{ serial: "" }, "DEVICE_IDENTITY"],
+    [{ product: "ü" }, "DEVICE_IDENTITY"],
   ])("%o is refused", ({ size = 1 << 20, ...options }, code) => {
     expect(() => disk(memoryStore(size), options)).toThrow(expect.objectContaining({ code }));
   });

@@ -1,8 +1,8 @@
-import type { Layout, PlacedField } from "../../../protocol/layout/index.ts";
-import type { Command } from "../../../protocol/scsi/index.ts";
+import type { Layout, PlacedField } from "../../protocol/layout/index.ts";
+import type { Command } from "../../protocol/scsi/index.ts";
 
 /**
- * Fields that must be zero: the disk has no protection information, no anchored blocks and no
+ * Fields that must be zero: devices here have no protection information, no anchored blocks and no
  * zones, no vital product data by CMDDT, and no block whose data depends on its address.
  */
 const REFUSED: readonly string[] = [
@@ -18,7 +18,7 @@ const REFUSED: readonly string[] = [
   "rtd",
 ];
 
-/** Fields that may have any value and mean nothing to the disk. CONTROL is the core's. */
+/** Fields that may have any value and mean nothing here. CONTROL is the core's. */
 const IGNORED: readonly string[] = ["groupNumber", "dld0", "dld1", "dld2", "rarc", "control"];
 
 /**
@@ -31,10 +31,10 @@ const OBSOLETE: readonly (readonly [beside: string, byte: number, mask: number])
   ["immed", 1, 0x05],
 ];
 
-/** What the disk makes of each bit of a CDB. */
+/** What a device makes of each bit of a CDB. */
 export interface CdbRule {
   /**
-   * The bits that the disk evaluates (SPC-5, "One command parameter data format", CDB USAGE
+   * The bits that are evaluated (SPC-5, "One command parameter data format", CDB USAGE
    * DATA), with the opcode and the service action in their places.
    */
   readonly usage: Uint8Array;
@@ -44,6 +44,12 @@ export interface CdbRule {
    * key specific information").
    */
   check(cdb: Uint8Array): number;
+}
+
+/** A command of a device, and what is checked of its CDB. */
+export interface CheckedCommand {
+  readonly command: Command;
+  readonly rule: CdbRule;
 }
 
 /** @param refusedToo fields that must be zero besides those that always must */

@@ -1,5 +1,5 @@
-import type { MaybePromise } from "../../handler.ts";
-import type { Outcome } from "../../outcome.ts";
+import type { MaybePromise } from "../handler.ts";
+import type { Outcome } from "../outcome.ts";
 
 /** After so many bytes without having waited, others get their turn of the event loop. */
 const UNINTERRUPTED_BYTES_MAX = 8 * 1024 * 1024;

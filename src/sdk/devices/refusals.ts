@@ -1,6 +1,6 @@
-import { ERRNO } from "../../../protocol/errno.ts";
-import { SENSE } from "../../../protocol/scsi/index.ts";
-import { checkCondition, type Outcome } from "../../outcome.ts";
+import { ERRNO } from "../../protocol/errno.ts";
+import { SENSE } from "../../protocol/scsi/index.ts";
+import { checkCondition, type Outcome } from "../outcome.ts";
 
 /** INVALID FIELD IN CDB with a pointer to the byte, and to the (most significant) bit. */
 export function invalidFieldInCdb(byte: number, bit?: number): Outcome {

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 
-import { UsageError } from "../../../protocol/errors.ts";
+import { UsageError } from "../../protocol/errors.ts";
 
-/** Who the disk says it is: INQUIRY and the VPD pages. */
-export interface DiskIdentity {
+/** Who a device says it is: INQUIRY and the VPD pages. */
+export interface DeviceIdentity {
   /** T10 VENDOR IDENTIFICATION, at most 8 characters. */
   readonly vendor: string;
   /** PRODUCT IDENTIFICATION, at most 16 characters. */
@@ -54,7 +54,7 @@ const T10_CHARACTERS_MAX = 200;
 const REVISION = "0.1";
 
 /** Checks the parts that are given, and derives the others from the device's name. */
-export function diskIdentity(name: string, given: IdentityOptions): DiskIdentity {
+export function deviceIdentity(name: string, given: IdentityOptions): DeviceIdentity {
   const serial = checkText(
     "serial",
     given.serial ?? sha256(name).toString("hex").slice(0, 16),
@@ -87,7 +87,7 @@ function checkNaa(text: string): Uint8Array {
   const known = naa.length === 16 ? [6] : [2, 3, 5];
   if (known.includes(kind)) return naa;
   throw new UsageError(
-    "DISK_IDENTITY",
+    "DEVICE_IDENTITY",
     `naa ${text}: 16 digits must begin with 2, 3 or 5, and 32 digits with 6`,
   );
 }
@@ -99,7 +99,7 @@ function checkHex(option: string, text: string, lengths: readonly number[]): Uin
   }
   const counts = lengths.map((length) => length * 2).join(" or ");
   throw new UsageError(
-    "DISK_IDENTITY",
+    "DEVICE_IDENTITY",
     `${option} ${JSON.stringify(text)}: it must have ${counts} hexadecimal digits`,
   );
 }
@@ -112,7 +112,7 @@ function sha256(text: string): Buffer {
 function checkText(option: string, value: string, charactersMax: number): string {
   if (value.length > charactersMax || value.trim() === "" || value !== printable(value)) {
     throw new UsageError(
-      "DISK_IDENTITY",
+      "DEVICE_IDENTITY",
       `${option} ${JSON.stringify(value)}: it must have 1 to ${charactersMax} ASCII characters`,
     );
   }
