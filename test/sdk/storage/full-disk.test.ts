@@ -1,9 +1,7 @@
-import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync, truncateSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { createCore } from "../../../src/core/index.ts";
 import { loopbackChannel } from "../../../src/sdk/channel/loopback.ts";
@@ -11,33 +9,12 @@ import { registerDevice } from "../../../src/sdk/device/register-device.ts";
 import { disk } from "../../../src/sdk/devices/disk/disk.ts";
 import { fileStore, type FileStoreOptions } from "../../../src/sdk/storage/file-store.ts";
 import { LocalTarget } from "../../../src/targets/local/index.ts";
-import { findProgram } from "../../interop/support/tools.ts";
+import { smallTmpfs } from "../../support/small-tmpfs.ts";
 import { settle } from "./store-suite.ts";
 
 const MIB = 1024 * 1024;
 
-/** A tmpfs with room for 1 MiB: only root may mount one. */
-const folder = mount();
-
-function mount(): string | undefined {
-  const made = mkdtempSync(join(tmpdir(), "scst-user-full-"));
-  try {
-    execFileSync(findProgram("mount") ?? "", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", made], {
-      stdio: "ignore",
-    });
-    return made;
-  } catch {
-    rmSync(made, { recursive: true });
-    process.stderr.write("SKIPPED: a full disk needs root, to mount a small tmpfs\n");
-    return undefined;
-  }
-}
-
-afterAll(() => {
-  if (folder === undefined) return;
-  execFileSync(findProgram("umount") ?? "", [folder]);
-  rmSync(folder, { recursive: true });
-});
+const folder = smallTmpfs(1);
 
 function newFile(name: string): string {
   const path = join(folder as string, name);
