@@ -69,10 +69,10 @@ async function cipherTable(rounds: number): Promise<Table> {
   return {
     title: "The encrypted store and OpenSSL",
     note:
-      `\`encryptedStore\` over a file in the page cache, in Node's event loop (writes of the file ` +
-      `are on other threads), and \`openssl speed -evp aes-256-xts\` of 128 KiB as one sector, which ` +
-      `is the cipher alone on one core. Medians of ${rounds} rounds, turn by turn, in parentheses ` +
-      `the lowest and the highest; the ratio is that of each round's pair.`,
+      `\`encryptedStore\` over a file in the page cache, in Node's event loop, and \`openssl speed -evp ` +
+      `aes-256-xts\` of 128 KiB as one sector, which is the cipher alone on one core. Medians of ` +
+      `${rounds} rounds, turn by turn, in parentheses the lowest and the highest; the ratio is that ` +
+      `of each round's pair.`,
     columns: ["load", "store", "openssl speed", "ratio", "goal"],
     rows,
   };

@@ -7,11 +7,6 @@ import type { MaybePromise } from "../handler.ts";
 export class SerialQueue {
   #last: Promise<unknown> | undefined;
 
-  /** Nothing is under way. */
-  get idle(): boolean {
-    return this.#last === undefined;
-  }
-
   run<T>(work: () => MaybePromise<T>): MaybePromise<T> {
     if (this.#last !== undefined) return this.#follow(this.#last.then(work));
     const result = work();

@@ -18,7 +18,6 @@ import { SerialQueue } from "../serial-queue.ts";
 import { findSupported, SUPPORTED_COMMANDS } from "./command-table.ts";
 import { thread, unthread } from "./load.ts";
 import { TAPE_PERSONALITIES, type Personality } from "./personality.ts";
-import { read } from "./read.ts";
 import { type SupportedCommand, TapeUnit } from "./tape-unit.ts";
 import { isFixed, lengthByte, transferCount, TRANSFER_BYTES_MAX } from "./transfer.ts";
 import { deferredError, write } from "./write.ts";
@@ -144,15 +143,8 @@ export class TapeDrive implements DeviceHandler, CartridgeSlot {
     const wrong = row.rule.check(command.cdb);
     if (wrong >= 0) return invalidFieldInCdb(wrong >> 3, wrong & 7);
     if (row.always) return row.run(this.#unit, command);
-    if (row.run === read) setImmediate(this.#lookAhead);
     return this.#queue.run(() => this.#run(row, command));
   }
-
-  /** The answer is on its way: the next block is made ready meanwhile. */
-  readonly #lookAhead = (): void => {
-    const unit = this.#unit;
-    if (this.#queue.idle && unit.threaded && unit.notReady() === undefined) unit.log.prepare?.();
-  };
 
   #run(row: SupportedCommand, command: ScsiCommand): MaybePromise<Outcome> {
     const unit = this.#unit;

@@ -26,11 +26,6 @@ export interface CartridgePartition {
    * `CARTRIDGE_DATA` where its bytes are damaged, SystemError where they can't be read.
    */
   read(object: number): MaybePromise<StoredObject>;
-  /**
-   * Makes ready what {@link read} will want if it goes on: called between commands, and done when
-   * it returns. What was read last is no longer valid then.
-   */
-  prepare?(): void;
   /** Makes `object` the end of data: it and all behind it are gone. */
   truncate(object: number): Promise<void>;
   /** After a write failed: the end of data is behind the last object that was written whole. */

@@ -169,15 +169,8 @@ export class PartitionLog implements CartridgePartition {
   read(object: number): MaybePromise<StoredObject> {
     const reader = this.#reader;
     if (this.#writer.dirty) return this.#writer.drain().then(() => this.read(object));
-    const early = reader.takeEarly(object);
-    if (early !== undefined) return early;
     if (reader.next.object === object) return reader.read(object, reader.next.offset);
     return this.#offsetOf(object).then((offset) => reader.read(object, offset));
-  }
-
-  /** Reads what is likely to be wanted next, if that can be done at once. */
-  prepare(): void {
-    if (!this.#writer.dirty) this.#reader.prepare(this.#count);
   }
 
   /** From the last object that the index has, header by header. */

@@ -58,14 +58,6 @@ export class ReadWindow {
     return this.#bytes.subarray(start, end);
   }
 
-  /** Whether {@link get} would not wait. */
-  has(offset: number, length: number): boolean {
-    const start = offset - this.#offset;
-    if (start >= 0 && start + length <= this.#bytes.length) return true;
-    const next = this.#ahead;
-    return next?.length !== undefined && this.#reaches(next, offset, length);
-  }
-
   #beyond(offset: number, length: number, ahead: boolean): MaybePromise<Uint8Array> {
     const next = this.#ahead;
     if (next === undefined || !this.#reaches(next, offset, length)) {

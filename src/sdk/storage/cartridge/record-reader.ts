@@ -12,7 +12,7 @@ const CHECKED = RecordHeader.offsetOf("check");
 
 export type RecordView = ReturnType<typeof RecordHeader.view>;
 
-/** Reads records of a log by number and offset, and the one that follows before it is wanted. */
+/** Reads records of a log by number and offset. */
 export class RecordReader {
   readonly #path: string;
   readonly #window: ReadWindow;
@@ -21,8 +21,6 @@ export class RecordReader {
   readonly #seenChecked = this.#seen.bytes.subarray(0, CHECKED);
   /** Where the object after the one read last is. */
   #next = { object: 0, offset: FileHeader.size };
-  /** What was read before anybody asked: the object before `#next`. */
-  #early: StoredObject | undefined;
 
   constructor(file: LogFile) {
     this.#path = file.path;
@@ -36,22 +34,13 @@ export class RecordReader {
 
   /** Nothing that was read counts any more. */
   forget(): void {
-    this.#early = undefined;
     this.#window.forget();
     this.#next = { object: 0, offset: FileHeader.size };
   }
 
   /** What is behind the end that was known may change. */
   forgetAhead(): void {
-    this.#early = undefined;
     this.#window.forgetAhead();
-  }
-
-  /** The object, if it was read early: it need not be looked for. */
-  takeEarly(object: number): StoredObject | undefined {
-    const early = this.#early;
-    this.#early = undefined;
-    return this.#next.object === object + 1 ? early : undefined;
   }
 
   /** The object that begins at `offset`. Its bytes are valid until the next call. */
@@ -87,7 +76,6 @@ export class RecordReader {
 
   /** A header only, without reading on behind it. */
   async head(object: number, offset: number): Promise<RecordView> {
-    this.#early = undefined;
     return this.check(await this.#window.get(offset, RecordHeader.size, false), object);
   }
 
@@ -102,31 +90,6 @@ export class RecordReader {
       throw damaged(this.#path, object, "its header");
     }
     return header;
-  }
-
-  /**
-   * Between two calls: reads and checks what is likely to be wanted next, if it need not be
-   * waited for.
-   *
-   * @param count of the log's objects
-   */
-  prepare(count: number): void {
-    const { object, offset } = this.#next;
-    const start = offset + RecordHeader.size;
-    if (this.#early !== undefined || object >= count) return;
-    if (!this.#window.has(offset, RecordHeader.size)) return;
-    try {
-      const { storedLength } = this.check(this.#now(offset, RecordHeader.size), object);
-      if (!this.#window.has(start, storedLength)) return;
-      this.#early = this.#checked(start, this.#now(start, storedLength));
-    } catch {
-      // Whoever wants it is told.
-    }
-  }
-
-  /** What the window has. */
-  #now(offset: number, length: number): Uint8Array {
-    return this.#window.get(offset, length) as Uint8Array;
   }
 
   /** Up to `length` bytes of the file, which need not be a record. */
