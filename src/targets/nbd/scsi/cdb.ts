@@ -1,4 +1,7 @@
-/** The CDBs that requests become. Each fills one block of memory, which the command copies. */
+/**
+ * The CDBs that requests become, which commands copy. Reads and writes have one each, of which only
+ * some fields change; the others share a block of memory.
+ */
 import type { Command } from "../../../core/command.ts";
 import {
   GetLbaStatus,
@@ -23,10 +26,13 @@ export const PREFETCH_16 = 0x90;
 export const SERVICE_ACTION_IN_16 = 0x9e;
 export const GET_LBA_STATUS = 0x12;
 
+const read12 = Read12.encode({ operationCode: READ_12 });
+const read12View = Read12.view(read12);
+const read16 = Read16.encode({ operationCode: READ_16 });
+const read16View = Read16.view(read16);
+const write16 = Write16.encode({ operationCode: WRITE_16 });
+const write16View = Write16.view(write16);
 const bytes = new Uint8Array(16);
-const read12 = Read12.view(bytes);
-const read16 = Read16.view(bytes);
-const write16 = Write16.view(bytes);
 const unmap = Unmap.view(bytes);
 const writeSame16 = WriteSame16.view(bytes);
 const prefetch16 = Prefetch16.view(bytes);
@@ -39,24 +45,18 @@ function blank(opcode: number): void {
 }
 
 export function setRead(command: Command, opcode: number, lba: number, blocks: number): void {
-  blank(opcode);
-  if (opcode === READ_12) {
-    read12.logicalBlockAddress = lba;
-    read12.transferLength = blocks;
-    command.setCdb(bytes, 0, Read12.size);
-    return;
-  }
-  read16.logicalBlockAddress = lba;
-  read16.transferLength = blocks;
-  command.setCdb(bytes, 0, Read16.size);
+  const short = opcode === READ_12;
+  const view = short ? read12View : read16View;
+  view.logicalBlockAddress = lba;
+  view.transferLength = blocks;
+  command.setCdb(short ? read12 : read16, 0, short ? Read12.size : Read16.size);
 }
 
 export function setWrite(command: Command, lba: number, blocks: number, fua: boolean): void {
-  blank(WRITE_16);
-  write16.fua = fua;
-  write16.logicalBlockAddress = lba;
-  write16.transferLength = blocks;
-  command.setCdb(bytes, 0, Write16.size);
+  write16View.fua = fua;
+  write16View.logicalBlockAddress = lba;
+  write16View.transferLength = blocks;
+  command.setCdb(write16, 0, Write16.size);
 }
 
 /** All blocks: NUMBER OF LOGICAL BLOCKS zero. */

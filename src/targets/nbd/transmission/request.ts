@@ -7,6 +7,8 @@ export class Request {
   flags = 0;
   cookieHigh = 0;
   cookieLow = 0;
+  /** Its place among those under way. */
+  index = 0;
   /** Bytes, as is `length`. */
   offset = 0;
   length = 0;
@@ -52,10 +54,9 @@ export class Request {
     return this.length - this.begun;
   }
 
-  /** Makes it as new, for its next use. */
+  /** Makes it as new, for its next use; its parts have been dropped. */
   reset(): void {
     this.error = NbdError.none;
-    this.parts.length = 0;
     this.begun = 0;
     this.open = 0;
     this.advancing = false;

@@ -70,7 +70,8 @@ export class Transmission {
   closed = false;
   readonly #host: TransmissionHost;
   readonly #headerLength: number;
-  readonly #requests = new Set<Request>();
+  /** Those under way, in no order: each knows its place. A Set costs a good part of a request. */
+  readonly #requests: Request[] = [];
   readonly #requestPool: Request[] = [];
   /** Bytes of the payloads of the requests under way. */
   #requestLength = 0;
@@ -112,7 +113,7 @@ export class Transmission {
   /** There is no room for another request. */
   get #full(): boolean {
     return (
-      this.#requests.size >= this.limits.requestCountMax ||
+      this.#requests.length >= this.limits.requestCountMax ||
       this.#requestLength >= this.limits.requestLengthMax ||
       this.window.full
     );
@@ -171,7 +172,7 @@ export class Transmission {
       return;
     }
     request.error = this.#shuttingDown ? NbdError.eshutdown : checkRequest(this, request);
-    this.#requests.add(request);
+    request.index = this.#requests.push(request) - 1;
     const reads = type === CommandType.read && request.error === NbdError.none;
     request.weight = reads ? request.length : payloadLength;
     this.#requestLength += request.weight;
@@ -259,13 +260,13 @@ export class Transmission {
 
   /** Nothing of the request's parts is needed any more, but data that are on their way. */
   dropParts({ parts }: Request): void {
-    for (const part of parts) {
+    // Not `parts.length = 0` in the end, which takes V8 longer than all the rest.
+    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
       part.dropped = true;
       if (part.lent) continue;
       if (part.command === undefined) this.window.recycle(part);
       else part.responseSent(!this.closed);
     }
-    parts.length = 0;
   }
 
   /** For parts: it is over, but for data that may have to leave. */
@@ -311,12 +312,20 @@ export class Transmission {
       else this.replies.status(request);
     }
     this.dropParts(request);
-    this.#requests.delete(request);
+    this.#forget(request);
     this.#requestLength -= request.weight;
     request.reset();
     this.#requestPool.push(request);
-    if (this.#requests.size > 0) return;
+    if (this.#requests.length > 0) return;
     if (this.#ending || this.#shuttingDown) this.#host.finish();
+  }
+
+  /** The last one takes its place. */
+  #forget({ index }: Request): void {
+    const last = this.#requests.pop() as Request;
+    if (index === this.#requests.length) return;
+    last.index = index;
+    this.#requests[index] = last;
   }
 
   // What is known of the medium.
@@ -340,7 +349,7 @@ export class Transmission {
   /** NBD_CMD_DISC: what is under way still ends. */
   #disconnect(): void {
     this.#ending = true;
-    if (this.#requests.size === 0) this.#host.finish();
+    if (this.#requests.length === 0) this.#host.finish();
   }
 
   #violation(message: string): void {
@@ -351,7 +360,7 @@ export class Transmission {
   /** The server ends: no more requests; the host is told when those under way are over. */
   shutDown(): void {
     this.#shuttingDown = true;
-    if (this.#requests.size === 0) this.#host.finish();
+    if (this.#requests.length === 0) this.#host.finish();
   }
 
   /** The connection is gone: what waits for anything but the core ends. */
@@ -362,7 +371,8 @@ export class Transmission {
     this.#writing = undefined;
     this.#payloadLeft = 0;
     this.window.clear();
-    for (const request of this.#requests) {
+    // A copy: a request that ends leaves the list.
+    for (const request of this.#requests.slice()) {
       for (const part of request.parts) part.abandon();
     }
     if (writing !== undefined) this.#ended(writing);
