@@ -24,6 +24,7 @@ declare -A WAYS=(
   [c-one]="$C_PROGRAM -e 1"
   [c-poll]="$C_PROGRAM -e 1 -l"
   [loop]="$OURS"
+  [asleep]="$OURS --awake 0"
   [threads]="$OURS -e 4"
   [blocking]="$OURS --blocking"
   [blocking-threads]="$OURS --blocking -e 4"

@@ -27,7 +27,7 @@ export interface KernelChannelOptions {
   readonly version?: string;
   /**
    * Microseconds for which the event loop may ask for the next command without sleeping, where it
-   * sees that this pays; 0: never. At most 10 000. Default: 200.
+   * sees that this pays; 0: never. At most 10 000. Default: 200, of several threads 0.
    */
   readonly awakeTimeUsMax?: number | undefined;
 }

@@ -70,8 +70,10 @@ export async function registerThreadedDevice(
     );
   }
   const arena = arenaDirectory();
+  // Of several each would take commands from the others by being awake, and see a gain in it.
+  const { awakeTimeUsMax = threads > 1 ? 0 : undefined } = options;
   const channel = openKernelChannel(
-    options,
+    { ...options, awakeTimeUsMax },
     () => new SharedArena(new MappedSource(), arena),
     options.blocking,
   );
