@@ -25,6 +25,7 @@ declare -A WAYS=(
   [c-poll]="$C_PROGRAM -e 1 -l"
   [loop]="$OURS"
   [asleep]="$OURS --awake 0"
+  [awake]="$OURS --awake 2000"
   [threads]="$OURS -e 4"
   [blocking]="$OURS --blocking"
   [blocking-threads]="$OURS --blocking -e 4"

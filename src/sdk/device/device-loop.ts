@@ -70,6 +70,8 @@ export class DeviceLoop implements CommandHost {
   readonly #slots: SlotCommand[] = [];
   /** Commands that the handler has not finished yet: only those that wait for something. */
   readonly #waiting = new Set<SlotCommand>();
+  /** Subcommands that the last exchange got. */
+  #lastCount = 0;
   /** Copies that it has not finished yet. */
   #remapCount = 0;
   /** Set where getting would wait: then only {@link serveOnce} gets. */
@@ -152,8 +154,11 @@ export class DeviceLoop implements CommandHost {
     for (let exchanges = 0; exchanges < EXCHANGES_PER_TURN_MAX; exchanges++) {
       this.#again = false;
       const count = this.#exchange(this.pumpsOnlyReply ? 0 : GETS_MAX);
-      if (count > 0) this.#attention.received(count);
-      else if (this.#mailbox.replyCount === 0 && !this.#again && --left === 0) return;
+      // Now that the last ones have their replies: an initiator needs them for its next command.
+      if (this.#lastCount > 0) this.#attention.received(this.#lastCount);
+      this.#lastCount = count;
+      if (count > 0 || this.#mailbox.replyCount > 0 || this.#again) continue;
+      if (--left === 0) return;
     }
     // Those who got the last commands need not wait for the next turn.
     if (this.#mailbox.replyCount > 0) this.#exchange(0);
