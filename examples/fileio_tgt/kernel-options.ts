@@ -9,6 +9,8 @@ export interface KernelOptions {
   readonly threads: number;
   /** Whether threads of their own wait for commands in the kernel. */
   readonly blocking: boolean;
+  /** Microseconds; undefined for what the channel has otherwise. */
+  readonly awakeTimeUsMax: number | undefined;
   /** UNREGISTER_DEVICE before the device is closed, as old programs do. */
   readonly unregister: boolean;
   readonly preallocateCount: number;
@@ -22,6 +24,7 @@ export interface KernelValues {
   readonly export?: string | undefined;
   readonly threads?: string | undefined;
   readonly blocking?: boolean | undefined;
+  readonly awake?: string | undefined;
   readonly unreg_before_close?: boolean | undefined;
   readonly sgv_single_cache?: string | undefined;
   readonly sgv_purge_interval?: string | undefined;
@@ -35,6 +38,7 @@ export interface KernelValues {
 /** SCST's own program has 7; here one does not wait for the disk, so that one is mostly enough. */
 const THREADS_DEFAULT = 1;
 const THREADS_MAX = 64;
+const AWAKE_TIME_US_MAX = 10_000;
 
 /** @throws UsageError what can't be together */
 export function kernelOptionsOf(values: KernelValues): KernelOptions {
@@ -52,6 +56,7 @@ export function kernelOptionsOf(values: KernelValues): KernelOptions {
     place: values.export,
     threads,
     blocking: values.blocking ?? false,
+    awakeTimeUsMax: awakeTimeOf(values),
     unregister: values.unreg_before_close ?? false,
     preallocateCount: sizeKb === 0 ? 0 : count,
     preallocateBytes: sizeKb * 1024,
@@ -61,6 +66,12 @@ export function kernelOptionsOf(values: KernelValues): KernelOptions {
       clustered: values.sgv_disable_clustered_pool !== true,
     },
   };
+}
+
+function awakeTimeOf({ awake, blocking }: KernelValues): number | undefined {
+  if (awake === undefined) return undefined;
+  if (blocking === true) throw wrong("--awake with --blocking: its threads wait in the kernel");
+  return number("--awake", awake, 0, AWAKE_TIME_US_MAX, 0);
 }
 
 function number(

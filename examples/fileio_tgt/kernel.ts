@@ -91,10 +91,10 @@ export class KernelTarget {
 
   async #registerHere(settings: KernelDiskSettings): Promise<Served> {
     const { name } = settings.device;
-    const channel = kernelChannel();
+    const { bufferPool, awakeTimeUsMax } = this.#kernel;
+    const channel = kernelChannel({ awakeTimeUsMax });
     try {
       const { handler, file } = await openDisk(settings);
-      const { bufferPool } = this.#kernel;
       const device = await registerDevice(channel, name, handler, {
         bufferPool,
         report: this.#report(name),
@@ -108,13 +108,14 @@ export class KernelTarget {
 
   async #registerThreads(settings: KernelDiskSettings): Promise<Served> {
     const { name } = settings.device;
-    const { threads, blocking, bufferPool } = this.#kernel;
+    const { threads, blocking, awakeTimeUsMax, bufferPool } = this.#kernel;
     const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const device = await registerThreadedDevice(name, {
       module: new URL(`./kernel-thread.${suffix}`, import.meta.url),
       data: settings,
       threads,
       blocking,
+      awakeTimeUsMax,
       bufferPool,
       report: this.#report(name),
     });

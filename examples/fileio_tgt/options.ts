@@ -98,6 +98,7 @@ const SPECS = {
   tls_psk: text(),
   threads: text("e"),
   blocking: yes(),
+  awake: text(),
   non_blocking: yes("l"),
   multi_cmd: text("M"),
   unreg_before_close: yes("u"),
@@ -118,6 +119,7 @@ type Name = keyof typeof SPECS;
 const WITH_KERNEL: readonly Name[] = [
   "threads",
   "blocking",
+  "awake",
   "unreg_before_close",
   "sgv_single_cache",
   "sgv_purge_interval",
@@ -130,6 +132,7 @@ const WITH_KERNEL: readonly Name[] = [
 const WITHOUT_EFFECT: Partial<Record<Name, readonly [min: number, max: number, why: string]>> = {
   threads: [1, 1024, "one thread serves all devices"],
   blocking: [0, 1, "nothing waits in a kernel"],
+  awake: [0, 10_000, "servers have a limit for it, awakeTimeUsMax"],
   non_blocking: [0, 1, "nothing blocks unless --blocking says so"],
   multi_cmd: [0, 1, "commands are always fetched in batches"],
   unreg_before_close: [0, 1, "devices are always unregistered before they are closed"],

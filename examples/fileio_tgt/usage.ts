@@ -40,6 +40,8 @@ How the program runs:
       --export=DRIVER[/TARGET[:LUN]]  there, make each disk a LUN of a target: scst_local, iscsi ...
   -e, --threads=COUNT      there, so many threads a disk (1)
       --blocking           there, threads of their own wait for commands in the kernel
+      --awake=MICROSECONDS there, how long to ask for the next command without sleeping, where
+                           that pays (200; with several threads 0)
   -R, --prealloc_buffers=COUNT   there, keep so many buffers ready,
   -Z, --prealloc_buffer_size=KB  each of this size
   -S, --sgv_single_cache=PAGES   -P, --sgv_purge_interval=SECONDS

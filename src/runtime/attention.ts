@@ -30,31 +30,37 @@ const HOST: AttentionHost = {
  * Whether the event loop sleeps between requests, or stays awake for a moment because the next one
  * is near. Who asks one thing after another waits for two processors to wake up, each time, which
  * takes longer than the request; but on a busy machine who stays awake keeps others from working.
- * So both are tried, and what has brought more bytes in the same time is done.
+ * So both are tried, and what has brought more in the same time is done.
  */
 export class Attention {
   readonly #awakeMsMax: number;
+  readonly #look: () => void;
   readonly #host: AttentionHost;
   #last = 0;
   /** Whether the trial that runs stays awake. */
   #awake = false;
   #trials = 0;
   #events = 0;
-  #bytes = 0;
+  #amount = 0;
   #elapsedMs = 0;
-  /** Milliseconds a byte; NaN before the first trial. */
+  /** Milliseconds a byte or a command; NaN before the first trial. */
   #asleepCost = Number.NaN;
   #awakeCost = Number.NaN;
   #turning = false;
 
-  /** @param awakeUsMax how long to wait awake for the next request, in microseconds; 0: never */
-  constructor(awakeUsMax: number, host = HOST) {
+  /**
+   * @param awakeUsMax how long to wait awake for the next request, in microseconds; 0: never
+   * @param look called in every turn of the event loop that is awake: for what can be asked sooner
+   *   than the event loop would tell
+   */
+  constructor(awakeUsMax: number, look: () => void = () => undefined, host = HOST) {
     this.#awakeMsMax = awakeUsMax / 1000;
+    this.#look = look;
     this.#host = host;
   }
 
-  /** `length` bytes have come and were dealt with. */
-  received(length: number): void {
+  /** So many bytes, or commands, have come and were dealt with. */
+  received(amount: number): void {
     if (this.#awakeMsMax === 0) return;
     const now = this.#host.now();
     const gap = now - this.#last;
@@ -64,7 +70,7 @@ export class Attention {
       return;
     }
     this.#events++;
-    this.#bytes += length;
+    this.#amount += amount;
     this.#elapsedMs += gap;
     if (this.#events === TRIAL_EVENT_COUNT) this.#judge();
     if (this.#awake && !this.#turning) {
@@ -75,6 +81,7 @@ export class Attention {
 
   readonly #turn = (): void => {
     if (this.#awake && this.#host.now() - this.#last < this.#awakeMsMax) {
+      this.#look();
       this.#host.nextTurn(this.#turn);
     } else {
       this.#turning = false;
@@ -82,7 +89,7 @@ export class Attention {
   };
 
   #judge(): void {
-    const cost = this.#elapsedMs / this.#bytes;
+    const cost = this.#elapsedMs / this.#amount;
     if (this.#awake) this.#awakeCost = mean(this.#awakeCost, cost);
     else this.#asleepCost = mean(this.#asleepCost, cost);
     this.#trials++;
@@ -99,7 +106,7 @@ export class Attention {
   #begin(awake: boolean): void {
     this.#awake = awake;
     this.#events = 0;
-    this.#bytes = 0;
+    this.#amount = 0;
     this.#elapsedMs = 0;
   }
 }

@@ -16,8 +16,8 @@ class Machine {
   readonly #turnMs = 0.005;
   readonly attention: Attention;
 
-  constructor(awakeUsMax = 200) {
-    this.attention = new Attention(awakeUsMax, {
+  constructor(awakeUsMax = 200, look?: () => void) {
+    this.attention = new Attention(awakeUsMax, look, {
       now: () => this.#nowMs,
       nextTurn: (callback) => {
         this.#turn = callback;

@@ -43,16 +43,21 @@ export class FakeScstUser implements DeviceFile {
   /** What the get part of REPLY_AND_GET_MULTI ends with after so many subcommands. */
   getError: { readonly after: number; readonly errno: number } | undefined;
 
-  channel(versions = ["3.11.0-pre"]): KernelChannel {
+  channel(versions = ["3.11.0-pre"], awakeTimeUsMax = 0): KernelChannel {
     const sent = versions.map((text) => ({ text, source: "a test" }));
     const gone = { root: "/nowhere", sleep: () => Promise.resolve() };
-    return new KernelChannel(this, sent, this.arena, gone);
+    return new KernelChannel(this, sent, this.arena, awakeTimeUsMax, gone);
   }
 
   /** Hands `messages` out, together. */
   post(...messages: readonly Uint8Array[]): void {
-    this.#queue.push(...messages);
+    this.bring(...messages);
     this.#readable();
+  }
+
+  /** Has `messages` there to get, and tells nobody. */
+  bring(...messages: readonly Uint8Array[]): void {
+    this.#queue.push(...messages);
   }
 
   get waiting(): number {

@@ -11,6 +11,11 @@ export interface Channel {
   readonly name: string;
   /** What REGISTER_DEVICE may want to hear about the interface's version, the likeliest first. */
   readonly versions: readonly InterfaceVersion[];
+  /**
+   * For how many microseconds after the last command it may pay to ask for the next one again and
+   * again, before the event loop sleeps; 0: never, as where asking finds nothing that was not told.
+   */
+  readonly awakeTimeUsMax: number;
   /** Memory whose addresses the core understands. */
   readonly arena: Arena;
   /** ioctl(2): 0 or more, or a negative errno. `argument` is an address, where there is one. */

@@ -16,6 +16,7 @@ export function loopbackChannel(core: Core, arena = new Arena(new LoopbackSource
 class LoopbackChannel implements Channel {
   readonly name = "loopback";
   readonly versions = [{ text: LOOPBACK_VERSION, source: "this package" }];
+  readonly awakeTimeUsMax = 0;
   readonly arena: Arena;
   readonly #device: UserDevice;
   #readable: () => void = () => undefined;

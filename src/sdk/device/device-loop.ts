@@ -18,6 +18,7 @@ import {
   SCST_USER_TASK_MGMT_RECEIVED,
   ScstUserScsiCmdExec,
 } from "../../protocol/scst/index.ts";
+import { Attention } from "../../runtime/attention.ts";
 import type { Channel } from "../channel/channel.ts";
 import { outcomeOfError } from "../error-to-outcome.ts";
 import type { DeviceHandler } from "../handler.ts";
@@ -41,12 +42,17 @@ export type Report = (code: string, message: string, cause?: unknown) => void;
  */
 const EXCHANGES_PER_TURN_MAX = 64;
 
+/** Of those, the ones that get nothing while the loop is awake: a turn takes as long as several. */
+const LOOKS_PER_TURN_MAX = 16;
+
 /** Counts of what a device has done, ever growing. */
 export interface DeviceStatistics {
   readonly commands: number;
   readonly readBytes: number;
   readonly writtenBytes: number;
 }
+
+type Counts = { -readonly [Name in keyof DeviceStatistics]: DeviceStatistics[Name] };
 
 /**
  * The handler's side of a user device: gets subcommands, calls the handler, gives replies. A
@@ -60,9 +66,12 @@ export class DeviceLoop implements CommandHost {
   readonly #replies: Replies;
   readonly #events: DeviceEvents;
   readonly #sessions: Sessions;
+  readonly #attention: Attention;
   readonly #slots: SlotCommand[] = [];
   /** Commands that the handler has not finished yet: only those that wait for something. */
   readonly #waiting = new Set<SlotCommand>();
+  /** Subcommands that the last exchange got. */
+  #lastCount = 0;
   /** Copies that it has not finished yet. */
   #remapCount = 0;
   /** Set where getting would wait: then only {@link serveOnce} gets. */
@@ -74,14 +83,16 @@ export class DeviceLoop implements CommandHost {
   #closed = false;
   #whenIdle: (() => void)[] = [];
   #whenAnswered: (() => void)[] = [];
-  readonly statistics = { commands: 0, readBytes: 0, writtenBytes: 0 };
+  readonly statistics: Counts;
 
   constructor(
     channel: Channel,
     handler: DeviceHandler,
     report: Report,
     sessions: Sessions = new Sessions(),
+    statistics: Counts = { commands: 0, readBytes: 0, writtenBytes: 0 },
   ) {
+    this.statistics = statistics;
     this.#sessions = sessions;
     this.#channel = channel;
     this.#handler = handler;
@@ -89,12 +100,20 @@ export class DeviceLoop implements CommandHost {
     this.#mailbox = new Mailbox(channel);
     this.#replies = new Replies(this.#mailbox, handler, this.#rejected);
     this.#events = new DeviceEvents(handler, this.#sessions, this, report);
+    this.#attention = new Attention(channel.awakeTimeUsMax, this.#look);
   }
 
   /** Gets and replies until there is nothing more to do now, or others want their turn. */
   readonly pump = (): void => {
     if (this.#pumping || this.#closed) this.#again = true;
     else this.#talk(this.#drain);
+  };
+
+  /** The next command is near: asks for it a few times. What the handler waits for comes first. */
+  readonly #look = (): void => {
+    if (this.#pumping || this.#closed || this.pumpsOnlyReply) return;
+    const looks = this.#isIdle() ? LOOKS_PER_TURN_MAX : 1;
+    this.#talk(() => this.#drain(looks));
   };
 
   /**
@@ -130,11 +149,16 @@ export class DeviceLoop implements CommandHost {
     }
   }
 
-  readonly #drain = (): void => {
+  readonly #drain = (looks = 1): void => {
+    let left = looks;
     for (let exchanges = 0; exchanges < EXCHANGES_PER_TURN_MAX; exchanges++) {
       this.#again = false;
       const count = this.#exchange(this.pumpsOnlyReply ? 0 : GETS_MAX);
-      if (count === 0 && this.#mailbox.replyCount === 0 && !this.#again) return;
+      // Now that the last ones have their replies: an initiator needs them for its next command.
+      if (this.#lastCount > 0) this.#attention.received(this.#lastCount);
+      this.#lastCount = count;
+      if (count > 0 || this.#mailbox.replyCount > 0 || this.#again) continue;
+      if (--left === 0) return;
     }
     // Those who got the last commands need not wait for the next turn.
     if (this.#mailbox.replyCount > 0) this.#exchange(0);

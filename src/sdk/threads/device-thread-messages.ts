@@ -31,13 +31,12 @@ export interface DeviceThreadData {
   readonly handlerData: unknown;
   readonly arena: ArenaDirectory;
   readonly sessions: SessionTable;
+  readonly awakeTimeUsMax: number;
   /** Whether the thread waits in the core's calls. */
   readonly blocking: boolean;
-  /** Commands, bytes read and bytes written of each thread. */
+  /** What each thread has done: its `SharedStatistics`. */
   readonly counts: Float64Array;
 }
-
-export const COUNTS = 3;
 
 export type ToThread =
   | { readonly kind: "serve"; readonly fd: number }

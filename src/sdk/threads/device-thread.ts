@@ -10,15 +10,15 @@ import { type DeviceFile, shareDeviceFile } from "../native/device-file.ts";
 import { MappedSource } from "../native/mapped-memory.ts";
 import { SharedArena } from "./shared-arena.ts";
 import { SharedSessions } from "./shared-sessions.ts";
+import { SharedStatistics } from "./shared-statistics.ts";
 import { LEAVE_OFF, leaveOff, mustStop, sentCount, type ThreadStart } from "./thread-group.ts";
-import {
-  COUNTS,
-  type Description,
-  type DeviceThreadData,
-  type FromThread,
-  type HandlerContext,
-  type HandlerFactory,
-  type ToThread,
+import type {
+  Description,
+  DeviceThreadData,
+  FromThread,
+  HandlerContext,
+  HandlerFactory,
+  ToThread,
 } from "./device-thread-messages.ts";
 
 const start = workerData as ThreadStart;
@@ -84,7 +84,6 @@ async function obey(message: ToThread): Promise<void> {
     case "close":
       loop?.close();
       file?.close();
-      publish();
       send({ kind: "closed" });
       await loop?.idle();
       await handler?.close?.();
@@ -104,7 +103,9 @@ async function serve(fd: number): Promise<void> {
   const channel = new ThreadChannel(file, arena);
   const report = (code: string, message: string, cause?: unknown) =>
     send({ kind: "report", code, message, cause: describeCause(cause) });
-  loop = new DeviceLoop(channel, handler, report, new SharedSessions(data.sessions));
+  const sessions = new SharedSessions(data.sessions);
+  const statistics = new SharedStatistics(data.counts, start.index);
+  loop = new DeviceLoop(channel, handler, report, sessions, statistics);
   if (!data.blocking) await waitInEventLoop();
   handler.registered?.(deviceControl(channel, data.name, handler, report));
 }
@@ -116,7 +117,6 @@ async function waitInEventLoop(): Promise<void> {
   await file?.whenReadable(() => {
     if (mustStop(start)) return;
     pump();
-    publish();
   });
 }
 
@@ -128,7 +128,6 @@ async function waitInCore(served: DeviceLoop): Promise<void> {
   served.pumpsOnlyReply = true;
   while (served.pumpsOnlyReply && served.serveOnce(hearNow)) {
     if (mustStop(start)) abandon();
-    publish();
     if (served.isAnswered) continue;
     served.pump();
     await served.answered();
@@ -149,19 +148,11 @@ function hearNow(): void {
   }
 }
 
-function publish(): void {
-  if (loop === undefined) return;
-  const { commands, readBytes, writtenBytes } = loop.statistics;
-  const at = start.index * COUNTS;
-  data.counts[at] = commands;
-  data.counts[at + 1] = readBytes;
-  data.counts[at + 2] = writtenBytes;
-}
-
 /** The device, as its threads have it: another one opened it, and closes it. */
 class ThreadChannel implements Channel {
   readonly name: string;
   readonly versions = [];
+  readonly awakeTimeUsMax = data.awakeTimeUsMax;
   readonly arena: SharedArena;
   readonly #file: DeviceFile;
 

@@ -12,15 +12,15 @@ import {
 } from "../device/register-device.ts";
 import type { DeviceHandler } from "../handler.ts";
 import { MappedSource } from "../native/mapped-memory.ts";
-import {
-  COUNTS,
-  type Description,
-  type DeviceThreadData,
-  type FromThread,
-  type ToThread,
+import type {
+  Description,
+  DeviceThreadData,
+  FromThread,
+  ToThread,
 } from "./device-thread-messages.ts";
 import { type ArenaDirectory, arenaDirectory, SharedArena } from "./shared-arena.ts";
 import { sessionTable } from "./shared-sessions.ts";
+import { statisticsOfAll, statisticsTable } from "./shared-statistics.ts";
 import { ThreadGroup } from "./thread-group.ts";
 
 /** A device is served by at most so many threads. */
@@ -70,8 +70,10 @@ export async function registerThreadedDevice(
     );
   }
   const arena = arenaDirectory();
+  // Of several each would take commands from the others by being awake, and see a gain in it.
+  const { awakeTimeUsMax = threads > 1 ? 0 : undefined } = options;
   const channel = openKernelChannel(
-    options,
+    { ...options, awakeTimeUsMax },
     () => new SharedArena(new MappedSource(), arena),
     options.blocking,
   );
@@ -123,7 +125,7 @@ class DeviceThreads implements DeviceServer {
     this.#channel = channel;
     this.#count = threads;
     this.#report = report;
-    this.#counts = new Float64Array(new SharedArrayBuffer(8 * COUNTS * threads));
+    this.#counts = statisticsTable(threads);
     const data: DeviceThreadData = {
       name,
       path: channel.name,
@@ -131,6 +133,7 @@ class DeviceThreads implements DeviceServer {
       handlerData,
       arena,
       sessions: sessionTable(),
+      awakeTimeUsMax: channel.awakeTimeUsMax,
       blocking,
       counts: this.#counts,
     };
@@ -163,12 +166,7 @@ class DeviceThreads implements DeviceServer {
   }
 
   get statistics(): DeviceStatistics {
-    const sum = (at: number): number => {
-      let total = 0;
-      for (let i = at; i < this.#counts.length; i += COUNTS) total += this.#counts[i] as number;
-      return total;
-    };
-    return { commands: sum(0), readBytes: sum(1), writtenBytes: sum(2) };
+    return statisticsOfAll(this.#counts);
   }
 
   drain(): Promise<void> {

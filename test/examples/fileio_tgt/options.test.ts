@@ -155,6 +155,8 @@ const REFUSED: readonly (readonly [line: string, message: string])[] = [
   ["--naa_id 123 d a.img", "--naa_id 123: it must be 16 or 32 hexadecimal digits"],
   ["--t10_vend_id TOOLONGNAME d a.img", "TOOLONGNAME: it must be 1 to 8 ASCII characters"],
   ["-P never d a.img", "-P, --sgv_purge_interval never: it must be a whole number"],
+  ["--awake 10001 d a.img", "--awake 10001: it must be a whole number from 0 to 10000"],
+  ["--awake 1 --blocking d a.img", "--awake with --blocking: its threads wait in the kernel"],
   ["--config no-such.json", "--config no-such.json: ENOENT"],
   ["--config package.json d a.img", "package.json: devices: it must be a list"],
   ["--read_only=yes d a.img", "does not take an argument"],
@@ -183,6 +185,7 @@ describe("options", () => {
       place: "iscsi/t:3",
       threads: 4,
       blocking: false,
+      awakeTimeUsMax: undefined,
       unregister: true,
       preallocateCount: 16,
       preallocateBytes: 65_536,
@@ -190,6 +193,7 @@ describe("options", () => {
     });
     expect(run("--kernel d a.img").kernel).toMatchObject({ place: undefined, threads: 1 });
     expect(run("--blocking d a.img").kernel).toMatchObject({ blocking: true, threads: 1 });
+    expect(run("--awake 50 d a.img").kernel).toMatchObject({ awakeTimeUsMax: 50 });
     expect(run("--iscsi d a.img").kernel).toBeUndefined();
   });
 
@@ -198,6 +202,7 @@ describe("options", () => {
     ["-l d a.img", "-l, --non_blocking has no effect"],
     ["-M 0 d a.img", "-M, --multi_cmd has no effect"],
     ["--iscsi --blocking d a.img", "--blocking has no effect"],
+    ["--iscsi --awake 50 d a.img", "--awake has no effect"],
     ["--iscsi -u d a.img", "-u, --unreg_before_close has no effect"],
     ["-s d a.img", "-s, --sgv_shared has no effect"],
     ["--iscsi -S 1 d a.img", "-S, --sgv_single_cache has no effect"],
@@ -223,6 +228,7 @@ describe("options", () => {
     for (const short of "botrncpfmIvhelFMusSPDRZd") expect(USAGE).toContain(`-${short}, --`);
     for (const long of [
       "kernel",
+      "awake",
       "export",
       "iscsi",
       "nbd",

@@ -52,6 +52,12 @@ describe("what opening refuses", () => {
     expect(error.message).toContain(advice);
   });
 
+  test.each([-1, 0.5, 10_001, Number.NaN])("to stay awake for %d µs", (awakeTimeUsMax) => {
+    expect(() => kernelChannel({ awakeTimeUsMax })).toThrow(
+      expect.objectContaining({ name: "UsageError", code: "AWAKE_TIME" }),
+    );
+  });
+
   test("no version is known", () => {
     const before = process.env["SCST_USER_VERSION"];
     process.env["SCST_USER_VERSION"] = "a b";
@@ -304,7 +310,7 @@ describe("the end", () => {
       return Promise.resolve();
     };
     const fake = new FakeScstUser();
-    await new KernelChannel(fake, [], fake.arena, { root, sleep }).close("disk1");
+    await new KernelChannel(fake, [], fake.arena, 0, { root, sleep }).close("disk1");
     expect(sleeps).toEqual(["devices", "sgv"]);
     rmSync(root, { recursive: true });
   });
@@ -314,7 +320,7 @@ describe("the end", () => {
     mkdirSync(join(root, "devices/disk1"), { recursive: true });
     const fake = new FakeScstUser();
     const sleep = () => Promise.resolve();
-    const channel = new KernelChannel(fake, [], fake.arena, { root, sleep });
+    const channel = new KernelChannel(fake, [], fake.arena, 0, { root, sleep });
     await expect(channel.close("disk1")).rejects.toMatchObject({ code: "ETIMEDOUT" });
     rmSync(root, { recursive: true });
   });
