@@ -1,11 +1,8 @@
 import { ERRNO, errnoName } from "../../protocol/errno.ts";
 import { UsageError } from "../../protocol/errors.ts";
-import { SENSE } from "../../protocol/scsi/index.ts";
 import {
-  SCST_DATA_BIDI,
   SCST_DATA_NONE,
   SCST_DATA_READ,
-  SCST_MAX_CDB_SIZE,
   SCST_USER_ALLOC_MEM,
   SCST_USER_ATTACH_SESS,
   SCST_USER_DETACH_SESS,
@@ -16,21 +13,19 @@ import {
   SCST_USER_PARSE,
   SCST_USER_TASK_MGMT_DONE,
   SCST_USER_TASK_MGMT_RECEIVED,
-  ScstUserScsiCmdExec,
 } from "../../protocol/scst/index.ts";
 import { Attention } from "../../runtime/attention.ts";
 import type { Channel } from "../channel/channel.ts";
 import { outcomeOfError } from "../error-to-outcome.ts";
 import type { DeviceHandler } from "../handler.ts";
-import type { Block } from "../memory/arena.ts";
-import { busy, checkCondition, isOutcome, type Outcome, taskSetFull } from "../outcome.ts";
+import { busy, isOutcome, type Outcome } from "../outcome.ts";
 import { remapCopy } from "./copy-remap.ts";
 import { DeviceEvents } from "./events.ts";
-import { fetchExtendedCdb } from "./extended-cdb.ts";
+import { readExec } from "./exec-request.ts";
 import { GETS_MAX, type GetCmdView, Mailbox, type Rejected } from "./mailbox.ts";
 import { parseCommand } from "./parse.ts";
 import { Replies } from "./replies.ts";
-import { type CommandHost, NO_BYTES, SlotCommand } from "./scsi-command.ts";
+import { type CommandHost, SlotCommand } from "./scsi-command.ts";
 import { Sessions } from "./sessions.ts";
 
 /** What the loop tells of events that nobody waits for. */
@@ -112,8 +107,7 @@ export class DeviceLoop implements CommandHost {
   /** The next command is near: asks for it a few times. What the handler waits for comes first. */
   readonly #look = (): void => {
     if (this.#pumping || this.#closed || this.pumpsOnlyReply) return;
-    const looks = this.#isIdle() ? LOOKS_PER_TURN_MAX : 1;
-    this.#talk(() => this.#drain(looks));
+    this.#talk(this.#drain, this.#isIdle() ? LOOKS_PER_TURN_MAX : 1);
   };
 
   /**
@@ -135,10 +129,10 @@ export class DeviceLoop implements CommandHost {
     return !this.#closed;
   }
 
-  #talk(turn: () => void): void {
+  #talk(turn: (looks: number) => void, looks = 1): void {
     this.#pumping = true;
     try {
-      turn();
+      turn(looks);
     } catch (error) {
       this.#report("CHANNEL", "the channel to the core failed; the device is closed", error);
       // Initiators hear of it at once, instead of waiting for a device that is deaf.
@@ -149,7 +143,8 @@ export class DeviceLoop implements CommandHost {
     }
   }
 
-  readonly #drain = (looks = 1): void => {
+  /** @param looks how many exchanges may get nothing */
+  readonly #drain = (looks: number): void => {
     let left = looks;
     for (let exchanges = 0; exchanges < EXCHANGES_PER_TURN_MAX; exchanges++) {
       this.#again = false;
@@ -242,66 +237,14 @@ export class DeviceLoop implements CommandHost {
     const command = this.#slots.pop() ?? new SlotCommand(this);
     let outcome: Outcome | Promise<Outcome>;
     try {
-      if (!this.#fillIn(command, view)) return;
-      outcome = this.#draining ? busy : this.#handler.exec(command);
+      outcome =
+        readExec(command, view, this.#channel, this.#sessions) ??
+        (this.#draining ? busy : this.#handler.exec(command));
     } catch (error) {
       outcome = this.#failed(error, command);
     }
     if (outcome instanceof Promise) this.#wait(command, outcome);
     else this.#finish(command, this.#checked(outcome, command));
-  }
-
-  /** Reads the EXEC into the slot: false where the command is answered already. */
-  #fillIn(command: SlotCommand, view: GetCmdView): boolean {
-    const { execCmd } = view;
-    // First of all: what throws below must not meet the memory of the slot's last command.
-    command.ownBlock = undefined;
-    command.handle = view.cmdH;
-    command.cdbLength = execCmd.cdbLen;
-    readCdb(command, execCmd.bytes, execCmd.offset + CDB_AT);
-    command.lba = execCmd.lba;
-    command.dataLength = execCmd.dataLen;
-    command.bufferLength = execCmd.bufflen;
-    command.dataDirection = execCmd.dataDirection;
-    command.taskAttribute = execCmd.queueType;
-    command.timeoutSeconds = execCmd.timeout;
-    command.session = this.#sessions.get(execCmd.sessHLow, execCmd.sessHHigh);
-    command.responseLengthSet = -1;
-    command.inBackground = false;
-    command.buffer = NO_BYTES;
-    command.outBuffer = NO_BYTES;
-    if (command.cdbLength > SCST_MAX_CDB_SIZE) fetchExtendedCdb(this.#channel, command);
-    if (command.bufferLength === 0) return true;
-    return this.#findBuffer(command, execCmd);
-  }
-
-  /** The buffer that the core names, or one of the handler's where the core has none. */
-  #findBuffer(command: SlotCommand, execCmd: GetCmdView["execCmd"]): boolean {
-    const { arena } = this.#channel;
-    const { pbuf } = execCmd;
-    let block: Block | undefined;
-    if (pbuf !== 0) {
-      block = arena.blockAt(pbuf);
-    } else {
-      block = arena.allocate(execCmd.allocLen);
-      if (block === undefined) {
-        this.#finish(command, taskSetFull);
-        return false;
-      }
-      command.ownBlock = block;
-    }
-    if (block === undefined) {
-      this.#finish(command, checkCondition(SENSE.INTERNAL_TARGET_FAILURE));
-      return false;
-    }
-    command.buffer = block.first(command.bufferLength);
-    if (command.dataDirection === SCST_DATA_BIDI && execCmd.outBufflen > 0) {
-      command.outBuffer = block.bytes.subarray(
-        execCmd.pOutBuf - pbuf,
-        execCmd.pOutBuf - pbuf + execCmd.outBufflen,
-      );
-    }
-    return true;
   }
 
   /** The outcome comes later: this is the one place where a command allocates closures. */
@@ -482,11 +425,4 @@ export class DeviceLoop implements CommandHost {
     if (this.#mailbox.replyCount > 0) this.#mailbox.exchange(0, this.#rejected);
     this.#closed = true;
   }
-}
-
-const CDB_AT = ScstUserScsiCmdExec.offsetOf("cdb");
-
-function readCdb(command: SlotCommand, from: Uint8Array, at: number): void {
-  const { cdb } = command;
-  for (let i = 0; i < SCST_MAX_CDB_SIZE; i++) cdb[i] = from[at + i] as number;
 }
