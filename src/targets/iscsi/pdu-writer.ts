@@ -3,6 +3,12 @@ import { type Batcher, COPIED_LENGTH_MAX, Gather, type Lender } from "../socket/
 import type { Transport } from "../socket/transport.ts";
 import { crc32c } from "../../runtime/crc.ts";
 
+/**
+ * So many PDUs leave together. The initiator works while the rest of a batch is carried out here, and
+ * has its next commands ready when that is over.
+ */
+const GATHERED_COUNT_MAX = 8;
+
 /** Looks at every PDU on its way out. */
 export interface PduTap {
   written(
@@ -49,6 +55,8 @@ export class PduWriter {
   /** Room for a header, zeroed; where it begins in `bytes`. Fill it in, then call {@link add}. */
   begin(): number {
     const out = this.#out;
+    // All that were begun before are whole, and those who lent their data are noted.
+    if (out.messageCount >= GATHERED_COUNT_MAX) out.send();
     out.room(BHS_LENGTH + DIGEST_LENGTH + COPIED_LENGTH_MAX + TRAILER_LENGTH_MAX);
     const { used } = out;
     out.bytes.fill(0, used, used + BHS_LENGTH);

@@ -50,6 +50,7 @@ export class Gather {
   #runStart = 0;
   readonly #segments: Uint8Array[] = [];
   #lentLength = 0;
+  #messageCount = 0;
   #flight: Flight = { slabs: [], lenders: [] };
   readonly #flights: Flight[] = [];
   readonly #spareFlights: Flight[] = [];
@@ -73,6 +74,11 @@ export class Gather {
   /** Bytes lent for this batch so far. */
   get lentLength(): number {
     return this.#lentLength;
+  }
+
+  /** Messages gathered that have not left. */
+  get messageCount(): number {
+    return this.#messageCount;
   }
 
   /** Nothing waits to be written and nothing is under way. */
@@ -130,6 +136,7 @@ export class Gather {
 
   /** A message is whole: it leaves at the end of the batch. */
   schedule(): void {
+    this.#messageCount++;
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#batcher.defer(this);
@@ -144,6 +151,7 @@ export class Gather {
   /** Sends what was gathered: one write, and one call back. */
   send(): void {
     this.#lentLength = 0;
+    this.#messageCount = 0;
     this.#endRun();
     const segments = this.#segments;
     if (segments.length === 0) return;
