@@ -4,8 +4,8 @@ import type { Transport } from "../socket/transport.ts";
 import { crc32c } from "../../runtime/crc.ts";
 
 /**
- * So many PDUs leave together. The initiator works while the rest of a batch is carried out here, and
- * has its next commands ready when that is over.
+ * So many PDUs leave together. The initiator works while the rest of a batch is carried out here,
+ * and has its next commands ready when that is over.
  */
 const GATHERED_COUNT_MAX = 8;
 
