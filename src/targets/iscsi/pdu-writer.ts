@@ -5,8 +5,8 @@ import { crc32c } from "../../runtime/crc.ts";
 
 /**
  * So many PDUs leave together. The initiator works while the rest of a batch is carried out here,
- * and has its next commands ready when that is over. Half of so many cost more where many connections
- * are busy.
+ * and has its next commands ready when that is over. Half of so many cost more than they gain
+ * where many connections are busy.
  */
 const GATHERED_COUNT_MAX = 16;
 
