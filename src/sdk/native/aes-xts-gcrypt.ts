@@ -3,8 +3,7 @@ import { SystemError } from "../../protocol/errors.ts";
 import { loadKoffi } from "../../runtime/koffi.ts";
 import type { SectorRun, XtsContext, XtsLibrary } from "./aes-xts.ts";
 import type { Libc } from "./libc.ts";
-
-const IV_BYTES = 16;
+import { putPlain64, TWEAK_BYTES } from "./plain64.ts";
 
 // gcrypt.h.
 const INITIALIZATION_FINISHED = 38;
@@ -68,7 +67,7 @@ class GcryptContext implements XtsContext {
   readonly #functions: Gcrypt;
   readonly #handle: number;
   readonly #crypt: Crypt;
-  readonly #iv = new DataView(new ArrayBuffer(IV_BYTES));
+  readonly #iv = new DataView(new ArrayBuffer(TWEAK_BYTES));
   readonly #ivAddress: number;
 
   constructor(functions: Gcrypt, libc: Libc, key: Uint8Array, encrypting: boolean) {
@@ -106,9 +105,8 @@ class GcryptContext implements XtsContext {
   }
 
   #setTweak(tweak: number): void {
-    this.#iv.setUint32(0, tweak % 0x1_0000_0000, true);
-    this.#iv.setUint32(4, Math.floor(tweak / 0x1_0000_0000), true);
-    this.#functions.setIv(this.#handle, this.#ivAddress, IV_BYTES);
+    putPlain64(this.#iv, tweak);
+    this.#functions.setIv(this.#handle, this.#ivAddress, TWEAK_BYTES);
   }
 }
 

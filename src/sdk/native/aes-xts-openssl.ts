@@ -3,8 +3,7 @@ import { SystemError } from "../../protocol/errors.ts";
 import { loadKoffi } from "../../runtime/koffi.ts";
 import type { SectorRun, XtsContext, XtsLibrary } from "./aes-xts.ts";
 import type { Libc } from "./libc.ts";
-
-const IV_BYTES = 16;
+import { putPlain64, TWEAK_BYTES } from "./plain64.ts";
 
 /** OpenSSL's functions. Pointers are numbers, 0 is NULL. */
 interface OpenSsl {
@@ -62,21 +61,20 @@ class OpenSslContext implements XtsContext {
     this.#countAddress = libc.addressOf(new Uint8Array(this.#count.buffer));
     const cipher = key.length === 64 ? functions.aes256Xts() : functions.aes128Xts();
     const context = functions.newContext();
-    const iv = libc.addressOf(new Uint8Array(IV_BYTES));
+    const iv = libc.addressOf(new Uint8Array(TWEAK_BYTES));
     const enc = encrypting ? 1 : 0;
     if (functions.init(context, cipher, 0, libc.addressOf(key), iv, enc) !== 1) {
       functions.freeContext(context);
       throw new SystemError("EINVAL", ERRNO.EINVAL, "OpenSSL refuses the AES-XTS key");
     }
     this.#context = context;
-    this.#iv = new DataView(libc.bytesAt(functions.ivAddress(context), IV_BYTES));
+    this.#iv = new DataView(libc.bytesAt(functions.ivAddress(context), TWEAK_BYTES));
   }
 
   sectors(from: number, out: number, length: number, tweak: number, run: SectorRun): boolean {
     const { sectorBytes, tweakStep } = run;
     for (let at = 0; at < length; at += sectorBytes) {
-      this.#iv.setUint32(0, tweak % 0x1_0000_0000, true);
-      this.#iv.setUint32(4, Math.floor(tweak / 0x1_0000_0000), true);
+      putPlain64(this.#iv, tweak);
       const [to, source, address] = [out + at, from + at, this.#countAddress];
       const done = this.#functions.update(this.#context, to, address, source, sectorBytes);
       if (done !== 1 || this.#count[0] !== sectorBytes) return false;
